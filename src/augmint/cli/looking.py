@@ -1,0 +1,76 @@
+"""Commands that look at data sets and runs: ``inspect``, ``verify``, ``replay``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from augmint.cli.show import console_of
+from augmint.pipeline.inspect import inspect as inspect_data
+from augmint.pipeline.replay import replay as replay_child
+from augmint.pipeline.verify import verify as verify_folder
+
+_SHOWN = 10
+
+
+def inspect(args: argparse.Namespace) -> int:
+    """``augmint inspect``."""
+    console = console_of(args)
+    with console.progress() as progress:
+        found = inspect_data(args.data, label=args.label, group=args.group, progress=progress)
+    console.json({**dataclasses.asdict(found), "exit_code": found.exit_code})
+    console.text(found.layout)
+    splits = list(found.counts)
+    classes = list(found.counts[splits[0]]) if splits else []
+    console.table(
+        ["class", *splits], [[name, *(found.counts[split][name] for split in splits)] for name in classes]
+    )
+    shapes = ", ".join(f"{shape} ({count})" for shape, count in found.shapes.items())
+    console.text(f"imbalance {found.imbalance:.1f} : 1; shapes: {shapes or 'none'}")
+    groups = {"duplicates": found.duplicates, "same content, other label": found.conflicts, "LEAK": found.leaks}
+    for word, ids in groups.items():
+        for group in ids[:_SHOWN]:
+            console.text(f"{word}: {', '.join(group[:4])}{' ...' if len(group) > 4 else ''}")
+        if len(ids) > _SHOWN:
+            console.text(f"{word}: {len(ids) - _SHOWN} more groups")
+    for name, reason in found.bad[:_SHOWN]:
+        console.text(f"unusable: {name}: {reason}")
+    if len(found.bad) > _SHOWN:
+        console.text(f"unusable: {len(found.bad) - _SHOWN} more")
+    for warning in found.warnings:
+        console.warn(f"warning: {warning}")
+    if found.imbalance > 1.5:
+        console.text(f"to balance the classes: augmint run {args.data} -o OUT --strategy auto")
+    console.text("scope: image classification; boxes, masks and keypoints are refused (they would no longer fit)")
+    return found.exit_code
+
+
+def verify(args: argparse.Namespace) -> int:
+    """``augmint verify``."""
+    console = console_of(args)
+    checked = verify_folder(args.out)
+    console.json({**dataclasses.asdict(checked), "exit_code": checked.exit_code})
+    for name, problem in checked.problems:
+        console.warn(f"{problem}: {name}")
+    console.text(f"{checked.files} files checked, {len(checked.problems)} problems")
+    return checked.exit_code
+
+
+def replay(args: argparse.Namespace) -> int:
+    """``augmint replay``."""
+    console = console_of(args)
+    done = replay_child(args.out, args.sample_id, args.data)
+    if args.save:
+        Path(args.save).write_bytes(done.data)
+    facts = {
+        "id": done.id,
+        "identical": done.identical,
+        "path": done.path,
+        **done.facts,
+        "exit_code": done.exit_code,
+    }
+    console.json(facts)
+    parents = ", ".join(done.facts["refs"])
+    console.text(f"{done.id}: {'identical' if done.identical else 'DIFFERENT'}, made from {parents}")
+    return done.exit_code

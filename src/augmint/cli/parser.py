@@ -1,0 +1,244 @@
+"""Words to arguments. Standard library only, so that ``augmint --help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from augmint.core.errors import UsageError, did_you_mean
+from augmint.core.version import __version__
+
+Handler = Callable[[argparse.Namespace], int]
+
+_ABOUT = """\
+augmint mints new training samples with pretrained models.
+
+  augmint quickstart                           offline demo on real digits, under a minute
+  augmint inspect photos/                      counts, imbalance, duplicates, leaks, bad files
+  augmint run photos/ -o more/ --factor 3      a bigger labelled data set
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in three parts, as everywhere else."""
+
+    def error(self, message: str) -> NoReturn:
+        known = [word for action in self._actions for word in action.option_strings]
+        known += list(COMMANDS) if self.prog == "augmint" else []
+        word = message.rpartition(": ")[2].split()[0].strip("'") if message else ""
+        word = message.split("invalid choice: ")[-1].split("'")[1] if "invalid choice: '" in message else word
+        raise UsageError(
+            f"{self.prog}: {message}",
+            expected=f"arguments as in: {self.prog} -h",
+            do=f"{did_you_mean(word, known)} see {self.prog} -h".strip(),
+            code="arguments",
+        )
+
+
+def _late(module: str, name: str) -> Handler:
+    """A handler imported when it is called: parsing must not pay for it."""
+
+    def call(args: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(module), name)(args))
+
+    return call
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace | int:
+    """The arguments of a command, with its ``handler``; an exit code when help or version was asked for."""
+    parser = _Parser("augmint", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"augmint {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, build in COMMANDS.items():
+        build(commands, name)
+    try:
+        return parser.parse_args(words or ["--help"])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def _command(
+    commands: argparse._SubParsersAction[_Parser],
+    name: str,
+    summary: str,
+    examples: Sequence[str],
+    handler: Handler,
+) -> _Parser:
+    lines = "\n".join(f"  {example}" for example in examples)
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"examples:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(handler=handler)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    parser.add_argument("-q", "--quiet", action="store_true", help="errors only")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log to stderr")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+    return parser
+
+
+Commands = argparse._SubParsersAction
+
+
+def _quickstart(commands: Commands[_Parser], name: str) -> None:
+    parser = _command(
+        commands,
+        name,
+        "offline demo: real digits in, more digits out, in under a minute",
+        ["augmint quickstart", "augmint quickstart -o demo/ --workers 2", "augmint quickstart --json"],
+        _late("augmint.cli.running", "quickstart"),
+    )
+    parser.add_argument("-o", "--out", default="quickstart-out", help="folder to write (default: %(default)s)")
+    parser.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="of every random stream (default: 0)")
+
+
+def _inspect(commands: Commands[_Parser], name: str) -> None:
+    parser = _command(
+        commands,
+        name,
+        "counts, imbalance, duplicates, leaks, bad files; exit 1 if a leak",
+        ["augmint inspect photos/", "augmint inspect photos/ --group patient", "augmint inspect images.npz --json"],
+        _late("augmint.cli.looking", "inspect"),
+    )
+    parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
+    parser.add_argument("--label", default="", metavar="COL", help="metadata column with the label")
+    parser.add_argument("--group", default="", metavar="COL", help="metadata column with the group")
+
+
+def _run(commands: Commands[_Parser], name: str) -> None:
+    parser = _command(
+        commands,
+        name,
+        "make a bigger labelled data set",
+        [
+            "augmint run photos/ -o more/ --factor 3",
+            "augmint run cells/ -o balanced/ --method gan --strategy auto",
+            "augmint run cells/ -o more/ --strategy Platelets=200,WBC=100 --dry-run",
+            "augmint run cells/ -o again/ --config more/config.yaml --workers 2",
+        ],
+        _late("augmint.cli.running", "run"),
+    )
+    parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
+    parser.add_argument("-o", "--out", required=True, help="folder to write; the same command resumes it")
+    plan = parser.add_argument_group("what to make (also keys of --config)")
+    plan.add_argument("--config", metavar="FILE", help="YAML file; flags win over it")
+    plan.add_argument("--model", help="codec (see: augmint models list)")
+    plan.add_argument("--method", help="synthesizer (see: augmint methods list)")
+    plan.add_argument("--factor", type=float, help="rows after / rows before, in every class (default: 2)")
+    plan.add_argument("--strategy", help="auto, minority, 'not minority', 'not majority', all, or name=count,...")
+    plan.add_argument("--judge", help="encoder that the gates look through")
+    plan.add_argument("--gate", action="append", metavar="NAME", help="repeatable; 'none' for no gates")
+    plan.add_argument("--label", metavar="COL", help="metadata column with the label")
+    plan.add_argument("--group", metavar="COL", help="metadata column with the group")
+    plan.add_argument("--seed", type=int, help="of every random stream (default: 0)")
+    plan.add_argument("--size", type=int, help="working size in pixels; 0 chooses (default)")
+    plan.add_argument("--synthetic-only", action="store_true", default=None, help="write the children alone")
+    plan.add_argument("--keep-metadata", action="store_true", default=None, help="keep EXIF in the originals")
+    plan.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the config")
+    how = parser.add_argument_group("how to run it (never changes the result)")
+    how.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes, or auto (default: 1)")
+    how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    how.add_argument(
+        "--max-skipped", type=_share, default=0.05, metavar="SHARE", help="exit 1 above it (default: 5%%)"
+    )
+    how.add_argument("--fresh", action="store_true", help="throw away an earlier run in the folder")
+    how.add_argument("--dry-run", action="store_true", help="counts, sizes and a time estimate; writes nothing")
+
+
+def _verify(commands: Commands[_Parser], name: str) -> None:
+    parser = _command(
+        commands,
+        name,
+        "check every byte of a run's folder; exit 1 if one differs",
+        ["augmint verify more/", "augmint verify more/ --json", "augmint verify more/ -q && echo whole"],
+        _late("augmint.cli.looking", "verify"),
+    )
+    parser.add_argument("out", help="folder of a finished run")
+
+
+def _replay(commands: Commands[_Parser], name: str) -> None:
+    parser = _command(
+        commands,
+        name,
+        "make one child again and compare its bytes; exit 1 if they differ",
+        [
+            "augmint replay more/ syn-0123456789abcdef",
+            "augmint replay more/ syn-0123456789abcdef --save again.png",
+            "augmint replay more/ syn-0123456789abcdef --data moved/photos",
+        ],
+        _late("augmint.cli.looking", "replay"),
+    )
+    parser.add_argument("out", help="folder of a finished run")
+    parser.add_argument("sample_id", help="file name of the child without .png")
+    parser.add_argument("--data", help="where the input is now, if it moved")
+    parser.add_argument("--save", metavar="FILE", help="write the child's PNG here")
+
+
+def _models(commands: Commands[_Parser], name: str) -> None:
+    parser = _command(
+        commands,
+        name,
+        "pretrained models: list them, or fetch one",
+        ["augmint models list", "augmint models fetch all-MiniLM-L6-v2", "augmint models list --json"],
+        _late("augmint.cli.lists", "models"),
+    )
+    parser.add_argument("action", choices=["list", "fetch"])
+    parser.add_argument("name", nargs="?", help="for fetch: the model's name")
+
+
+def _methods(commands: Commands[_Parser], name: str) -> None:
+    examples = ["augmint methods list", "augmint methods list --json", "augmint methods list -q"]
+    parser = _command(commands, name, "methods and their options", examples, _late("augmint.cli.lists", "methods"))
+    parser.add_argument("action", choices=["list"], nargs="?", default="list")
+
+
+def _gates(commands: Commands[_Parser], name: str) -> None:
+    examples = ["augmint gates list", "augmint gates list --json", "augmint gates list -q"]
+    parser = _command(
+        commands, name, "quality gates and their options", examples, _late("augmint.cli.lists", "gates")
+    )
+    parser.add_argument("action", choices=["list"], nargs="?", default="list")
+
+
+def _env(commands: Commands[_Parser], name: str) -> None:
+    examples = ["augmint env", "augmint env --json", "augmint env -q"]
+    _command(commands, name, "versions, machine, settings in force", examples, _late("augmint.cli.lists", "env"))
+
+
+def _workers(word: str) -> int:
+    if word == "auto":
+        return os.cpu_count() or 1
+    if not word.isdecimal() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of processes, 1 or more, or auto")
+    return int(word)
+
+
+def _share(word: str) -> float:
+    text = word.removesuffix("%")
+    try:
+        value = float(text) / (100 if text != word else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a share such as 5% or 0.05")
+    return value
+
+
+COMMANDS: dict[str, Callable[[Commands[_Parser], str], None]] = {
+    "quickstart": _quickstart,
+    "inspect": _inspect,
+    "run": _run,
+    "verify": _verify,
+    "replay": _replay,
+    "models": _models,
+    "methods": _methods,
+    "gates": _gates,
+    "env": _env,
+}

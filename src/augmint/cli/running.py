@@ -1,0 +1,84 @@
+"""Commands that make something: ``quickstart`` and ``run``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+from augmint.cli.show import Console, console_of
+from augmint.pipeline.augment import Execution, Result, plan_from
+from augmint.pipeline.augment import run as run_plan
+from augmint.pipeline.estimate import Estimate, estimate
+from augmint.pipeline.quickstart import quickstart as run_quickstart
+
+_PLAN_FLAGS = ("model", "method", "factor", "strategy", "judge", "label", "group", "seed", "size")
+_PLAN_SWITCHES = ("synthetic_only", "keep_metadata")
+
+
+def quickstart(args: argparse.Namespace) -> int:
+    """``augmint quickstart``."""
+    console = console_of(args)
+    begin = time.monotonic()
+    with console.progress() as progress:
+        result = run_quickstart(args.out, workers=args.workers, seed=args.seed, progress=progress)
+    _show_result(console, result, time.monotonic() - begin)
+    console.text(f"\nnext:  augmint verify {result.out}\n       augmint run YOUR_PHOTOS/ -o more/ --factor 3")
+    return result.exit_code
+
+
+def run(args: argparse.Namespace) -> int:
+    """``augmint run``."""
+    console = console_of(args)
+    values = {
+        name: getattr(args, name) for name in (*_PLAN_FLAGS, *_PLAN_SWITCHES) if getattr(args, name) is not None
+    }
+    if args.gate is not None:
+        values["gates"] = args.gate
+    plan = plan_from(Path(args.config) if args.config else None, values, args.set)
+    if args.dry_run:
+        forecast = estimate(plan, Path(args.data), Path(args.out), args.workers, args.device)
+        _show_estimate(console, forecast)
+        return 0
+    execution = Execution(args.workers, args.device, args.max_skipped, args.fresh)
+    begin = time.monotonic()
+    with console.progress() as progress:
+        result = run_plan(plan, Path(args.data), Path(args.out), execution, progress)
+    _show_result(console, result, time.monotonic() - begin)
+    return result.exit_code
+
+
+def _show_result(console: Console, result: Result, seconds: float) -> None:
+    console.json({**dataclasses.asdict(result), "exit_code": result.exit_code, "seconds": round(seconds, 1)})
+    rows = []
+    for name, before in result.before.items():
+        rejected = ", ".join(f"{gate} {count}" for gate, count in result.rejected.get(name, {}).items())
+        rows.append([name, before, result.asked[name], result.made[name], before + result.made[name], rejected])
+    console.table(["class", "real", "asked", "made", "now", "draws rejected"], rows)
+    for note, count in result.fallbacks.items():
+        console.text(f"{count} samples: {note}")
+    if result.skipped:
+        console.text(f"skipped {len(result.skipped)} of {result.total} inputs: see {result.out / 'skipped.jsonl'}")
+    for problem in result.problems:
+        console.warn(f"failed: {problem}")
+    console.text(f"wrote {result.out} in {seconds:.1f} s; look at {result.out / 'report' / 'contact_sheet.png'}")
+
+
+def _show_estimate(console: Console, forecast: Estimate) -> None:
+    facts: dict[str, Any] = dataclasses.asdict(forecast)
+    console.json(facts)
+    console.text(f"{forecast.layout}; nothing was written")
+    rows = [
+        [name, count, forecast.asked[name], count + forecast.asked[name]] for name, count in forecast.before.items()
+    ]
+    console.table(["class", "real", "to make", "after"], rows)
+    for model in forecast.models:
+        console.text(f"model {model['name']}: {model['bytes'] / 1e6:.1f} MB, licence {model['licence']}")
+    for warning in forecast.warnings:
+        console.warn(f"warning: {warning}")
+    console.text(
+        f"about {forecast.seconds:.0f} s, {forecast.disk_bytes / 1e6:.1f} MB of disk "
+        f"({forecast.disk_free / 1e9:.1f} GB free), {forecast.memory_bytes / 1e9:.1f} GB of memory"
+    )

@@ -1,0 +1,1 @@
+"""The floor: types, protocols, registry, seeds, errors, version. Imports numpy and nothing heavier."""

@@ -1,0 +1,145 @@
+"""The verbs: what an encoder, a method, a gate, a format and an engine must do.
+
+Abstract classes, not duck typing. Concrete classes are final dataclasses whose fields are their configuration;
+``fit`` returns self, learned names end in ``_``, and fitted state is a dict of arrays (saved as safetensors, never
+pickled). The laws every implementation must keep are in :mod:`augmint.checks`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from augmint.core.types import F32, Bool, Draw, Entry, Latents, Listing, ReadOptions, Sample, TargetKind
+
+State = dict[str, np.ndarray]
+
+
+class Encoder(ABC):
+    """A pretrained model that turns samples into rows of its space."""
+
+    @property
+    @abstractmethod
+    def space(self) -> str:
+        """Name of the space: model, first bytes of the weights' hash, working size."""
+
+    @abstractmethod
+    def encode(self, samples: Sequence[Sample]) -> F32:
+        """(n, *shape) float32 rows, each independent of its neighbours in the batch."""
+
+
+class Codec(Encoder):
+    """An encoder that can go back."""
+
+    @abstractmethod
+    def decode(self, z: F32, like: Sequence[Sample]) -> list[Sample]:
+        """Samples from rows. Each child takes the size, channels and depth of its anchor in ``like``."""
+
+
+class Stateful(ABC):
+    """Something that learns from data and whose learned state is a dict of arrays."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """The learned arrays; ``load(state())`` on a fresh instance of equal configuration is the same object."""
+
+    @abstractmethod
+    def load(self, state: State) -> Self:
+        """Take a state made by :meth:`state`; returns self."""
+
+
+class Synthesizer(Stateful):
+    """A method: new rows of a space from real ones. Knows no modality.
+
+    Class attributes:
+        scope: "row" uses each anchor alone, "class" the rows of its class, "global" all rows.
+        targets: the kinds of target it can carry.
+    """
+
+    scope: ClassVar[Literal["row", "class", "global"]]
+    targets: ClassVar[frozenset[TargetKind]]
+
+    @abstractmethod
+    def fit(
+        self,
+        real: Latents,
+        rng: np.random.Generator,
+        *,
+        pool: Latents | None = None,
+        base: Latents | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Self:
+        """Learn from real rows. ``progress`` is told the share done, 0 to 1, and may raise to stop the fit."""
+
+    @abstractmethod
+    def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
+        """One new row for each anchor, of the anchor's class. Empty anchors give an empty draw."""
+
+    def fit_seconds(self, real: Latents) -> float:
+        """A forecast of what :meth:`fit` costs, for the dry run; 0 for methods that only look up."""
+        return 0.0
+
+
+class RowGate(Stateful):
+    """A quality filter on single rows, in the judge's space. Keep a row when ``score >= threshold_``."""
+
+    threshold_: F32
+
+    @abstractmethod
+    def fit(self, real: Latents) -> Self:
+        """Learn what real rows look like, and set ``threshold_``: (k,), one for each class."""
+
+    @abstractmethod
+    def score(self, fake: Latents) -> F32:
+        """(n,) float32, larger is better."""
+
+    def keep(self, fake: Latents) -> Bool:
+        """(n,) True where the score reaches the threshold of the row's class."""
+        return self.score(fake) >= self.threshold_[fake.labels]
+
+
+class SetGate(Stateful):
+    """A quality filter that looks at other rows; it runs at the barrier, in unit order."""
+
+    @abstractmethod
+    def fit(self, real: Latents) -> Self:
+        """Learn the scale of the space."""
+
+    @abstractmethod
+    def select(self, fake: Latents, accepted: Latents) -> tuple[Bool, F32]:
+        """(n,) mask of the rows to keep beside those accepted before, and the (n,) scores it went by."""
+
+
+class Format(ABC):
+    """A data set on disk. Listing is cheap and complete; loading is per entry, so that one bad file stays one.
+
+    Reading and writing are inverse: ``load`` of what ``dump`` wrote is the sample, field by field.
+    """
+
+    @abstractmethod
+    def scan(self, path: Path, options: ReadOptions) -> Listing:
+        """All entries in a stable order (by id), nothing decoded; raises DataError for faults of the whole."""
+
+    @abstractmethod
+    def load(self, entry: Entry) -> Sample:
+        """Decode one entry; raises SampleError with the reason when it cannot be used."""
+
+    @abstractmethod
+    def dump(self, sample: Sample) -> bytes:
+        """The stored form of a minted sample; the same bytes for the same content on every machine."""
+
+    def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
+        """The samples of a data set in the order of its listing."""
+        return (self.load(entry) for entry in self.scan(path, options).entries)
+
+
+class Engine(ABC):
+    """Where work runs."""
+
+    @abstractmethod
+    def map(self, make_worker: Callable[[], Callable[[Any], Any]], items: Sequence[Any]) -> Iterator[Any]:
+        """Results in the order they finish. ``make_worker`` runs once in each worker (a model loads once)."""

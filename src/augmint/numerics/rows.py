@@ -1,0 +1,100 @@
+"""What every method and gate does to rows before it calculates: flatten, cast, check, group, pack names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from augmint.core.errors import DataError, UsageError
+from augmint.core.types import F32, I64, Bool, Latents, Text
+
+
+def flat32(latents: Latents) -> F32:
+    """(n, d) float32 copy-or-view of the rows, flattened; float64 and float16 are cast."""
+    return np.ascontiguousarray(latents.flat, dtype=np.float32)
+
+
+def checked(latents: Latents, who: str) -> F32:
+    """The rows of a fit, (n, d) float32.
+
+    Raises:
+        UsageError: there is no row.
+        DataError: a row is not finite (a damaged file or an encoder that overflowed).
+    """
+    if len(latents) == 0:
+        raise UsageError(
+            f"{who}: no rows to fit",
+            expected="at least one real row",
+            do="check that the training split of the data set is not empty",
+            code="no-rows",
+        )
+    rows = flat32(latents)
+    bad = np.flatnonzero(~finite_rows(rows))
+    if len(bad):
+        raise DataError(
+            f"{who}: {len(bad)} row(s) with NaN or infinity, the first is {latents.ids[bad[0]]!r}",
+            expected="finite numbers",
+            do="remove the sample or use another model",
+            code="not-finite",
+        )
+    return rows
+
+
+def finite_rows(rows: F32) -> Bool:
+    """(n,) True where all numbers of a row are finite."""
+    return np.asarray(np.isfinite(rows).all(axis=1), dtype=np.bool_)
+
+
+def check_width(rows: F32, width: int, who: str) -> None:
+    """Refuse rows of another space than the one that was fitted."""
+    if rows.shape[1] != width:
+        raise UsageError(
+            f"{who}: rows of {rows.shape[1]} numbers",
+            expected=f"{width}, as in the rows it was fitted on",
+            do="encode both with the same model and size",
+            code="space-mismatch",
+        )
+
+
+def strata(latents: Latents) -> I64:
+    """(n,) the group a row belongs to: its heaviest class, or 0 for all where the target has no classes."""
+    if latents.target in ("class", "soft") and latents.y.shape[1]:
+        return latents.labels
+    return np.zeros(len(latents), dtype=np.int64)
+
+
+def strata_count(latents: Latents) -> int:
+    """How many groups :func:`strata` can return."""
+    return max(1, latents.y.shape[1]) if latents.target in ("class", "soft") else 1
+
+
+def mask_padding(z: F32, length: I64 | None) -> F32:
+    """Zeros beyond the valid length of each ragged row (first axis of its shape); ``z`` itself or a copy."""
+    if length is None or z.ndim < 3:
+        return z
+    inside = np.arange(z.shape[1])[None, :] < np.asarray(length)[:, None]
+    return np.where(inside.reshape(inside.shape + (1,) * (z.ndim - 2)), z, np.float32(0))
+
+
+def data_refs(ids: Sequence[str] | Text) -> list[str]:
+    """``data:ID`` for each id."""
+    return [f"data:{name}" for name in ids]
+
+
+def text_array(rows: Sequence[Any]) -> Text:
+    """A string array that is as wide as its longest entry, also when there is none."""
+    return np.asarray(rows, dtype=np.str_)
+
+
+def pack_text(names: Sequence[str] | Text) -> npt.NDArray[np.uint8]:
+    """Names as one array of bytes, because safetensors stores no strings; the separator is NUL."""
+    data = "\0".join(str(name) for name in names).encode("utf-8", "surrogatepass")
+    return np.frombuffer(data, dtype=np.uint8).copy()
+
+
+def unpack_text(data: npt.NDArray[np.uint8]) -> Text:
+    """Inverse of :func:`pack_text` for one or more names."""
+    return text_array(bytes(data).decode("utf-8", "surrogatepass").split("\0"))

@@ -1,0 +1,27 @@
+"""A run whose children are all drawn: what the output, its card and its pictures are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from augmint.pipeline.barrier import Barrier
+from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.setup import Setup
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A run whose children are all drawn."""
+
+    setup: Setup
+    real: tuple[dict[str, Any], ...]
+    skipped: tuple[dict[str, Any], ...]
+    before: dict[str, int]
+    asked: dict[str, int]
+    barrier: Barrier
+
+    @property
+    def manifest(self) -> Manifest:
+        """State of the run."""
+        return self.setup.room.manifest

@@ -1,0 +1,348 @@
+"""The main job: a data set in, a bigger labelled data set out, through a fixed graph of units.
+
+    scan -> encode units -> fit -> draw units -> set-gate barrier -> refill rounds ... -> assemble
+
+Every arrow ends in a receipt; running the same command again does what has none.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augmint.core.errors import DataError
+from augmint.core.seeds import stream
+from augmint.core.types import Entry, Latents
+from augmint.engine import Local, intra_op_threads
+from augmint.pipeline.assemble import assemble
+from augmint.pipeline.assembly import Assembly
+from augmint.pipeline.barrier import Barrier
+from augmint.pipeline.counts import children_per_class
+from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates
+from augmint.pipeline.machine import machine_facts
+from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.plan import Plan, apply_settings, make_plan, read_config
+from augmint.pipeline.progress import Progress
+from augmint.pipeline.setup import Setup, prepare
+from augmint.pipeline.sums import format_sums
+from augmint.pipeline.workers import Anchor, DrawJob, EncodeJob, MakeDrawer, MakeEncoder
+
+ENCODE_UNIT = 64
+"""Entries of one encode unit; rows do not depend on it."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how a run goes; nothing here changes what it makes.
+
+    Attributes:
+        workers: processes.
+        device: "cpu", or a torch device.
+        max_skipped: share of unusable inputs above which the run ends with exit code 1.
+        fresh: throw away an earlier run in the output folder.
+    """
+
+    workers: int = 1
+    device: str = "cpu"
+    max_skipped: float = 0.05
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run did.
+
+    Attributes:
+        out: the output folder.
+        before: usable real rows of each class; ``asked`` and ``made``: new rows.
+        rejected: number of rejected draws of each class, by gate.
+        skipped: (id, reason) of inputs that could not be used, out of ``total``.
+        fallbacks: number of children by note, where a method did something else than its name says.
+        exit_code: 0, or 1 when fewer were made than asked or too many inputs were skipped.
+        problems: one line for each reason of exit code 1.
+    """
+
+    out: Path
+    before: dict[str, int]
+    asked: dict[str, int]
+    made: dict[str, int]
+    rejected: dict[str, dict[str, int]]
+    skipped: tuple[tuple[str, str], ...]
+    total: int
+    fallbacks: dict[str, int]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 or 1."""
+        return 1 if self.problems else 0
+
+
+def augment(
+    data: str | Path,
+    out: str | Path,
+    *,
+    config: str | Path | None = None,
+    workers: int = 1,
+    device: str = "cpu",
+    max_skipped: float = 0.05,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    **values: Any,
+) -> Result:
+    """Make a bigger data set.
+
+    Args:
+        data: a folder of class folders, a folder with ``metadata.csv`` or ``metadata.jsonl``, or an ``.npz``.
+        out: the folder to write; the same call resumes it, another plan in it is refused.
+        config: a YAML file with keys of :class:`~augmint.pipeline.plan.Plan`; ``values`` win over it.
+        workers: processes; the result is the same bytes for any number. From a script, more than one needs the
+            usual ``if __name__ == "__main__":`` guard.
+        device: torch device of the models.
+        max_skipped: share of unusable inputs above which the result has exit code 1.
+        fresh: throw away an earlier run in ``out``.
+        progress: receives stages and messages.
+        values: keys of the plan: ``model, method, method_options, factor, strategy, seed, gates, ...``.
+
+    Returns:
+        Counts of what was asked, made, rejected and skipped.
+
+    Raises:
+        UsageError, DataError, ModelError: nothing was made; the message says what to do.
+        RunError: the run stopped half-way; the same call resumes it.
+    """
+    settings, where = read_config(Path(config)) if config else ({}, {})
+    plan = make_plan({**settings, **values}, where=where)
+    execution = Execution(workers, device, max_skipped, fresh)
+    return run(plan, Path(data), Path(out), execution, progress or Progress())
+
+
+def plan_from(config: Path | None, values: Mapping[str, Any], settings: list[str]) -> Plan:
+    """The plan of a command line: file, then ``--set``, then flags."""
+    read, where = read_config(config) if config else ({}, {})
+    return make_plan({**apply_settings(read, settings), **values}, where=where)
+
+
+def run(plan: Plan, data: Path, out: Path, execution: Execution, progress: Progress) -> Result:
+    """Carry out a plan in a folder; see :func:`augment`."""
+    manifest = Manifest(out)
+    started = time.time()
+    with prepare(plan, data, manifest, execution.fresh, execution.device, progress) as setup:
+        manifest.event("start", workers=execution.workers, device=execution.device)
+        job = _Run(setup, Local(execution.workers, setup.plan.threads), progress)
+        result = job.carry_out(execution)
+        write_run_facts(setup, execution, started, result)
+        manifest.event("done", made=sum(result.made.values()))
+    return result
+
+
+def write_run_facts(setup: Setup, execution: Execution, started: float, result: Result) -> None:
+    """run.json: where, when and with what; the only file whose bytes differ between two runs of one plan."""
+    manifest = setup.room.manifest
+    facts = {
+        "data": str(setup.data.resolve()),
+        **machine_facts(),
+        "workers": execution.workers,
+        "device": execution.device,
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 3),
+        "leak_check": "none",
+        "judge": "shared" if setup.judge_is_shared else "independent",
+        "problems": list(result.problems),
+    }
+    manifest.write(manifest.out / "run.json", (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
+    manifest.write(manifest.home / "run.sha256", format_sums(manifest.out, [Path("run.json")]).encode())
+
+
+@dataclass
+class _Run:
+    """The corridor: calls each room in turn."""
+
+    setup: Setup
+    engine: Local
+    progress: Progress
+    real: Rows = field(default_factory=list)
+    skipped: Rows = field(default_factory=list)
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.setup.room.manifest
+
+    @property
+    def plan(self) -> Plan:
+        return self.setup.plan
+
+    def carry_out(self, execution: Execution) -> Result:
+        units = self.encode()
+        before = dict.fromkeys(self.setup.classes, 0)
+        for row in self.real:
+            before[row["target"]] += 1
+        asked = children_per_class(before, self.plan.factor, self.plan.strategy)
+        self.tell_classes(before)
+        barrier = Barrier(self.manifest, self.setup.classes, {})
+        if sum(asked.values()):
+            self.fit(units)
+            barrier = self.draw(asked)
+        assembly = Assembly(self.setup, tuple(self.real), tuple(self.skipped), before, asked, barrier)
+        assemble(assembly, self.progress)
+        return summarise(assembly, execution)
+
+    def encode(self) -> list[str]:
+        """Encode units; fills ``real`` and ``skipped``."""
+        jobs = encode_jobs(self.setup)
+        todo = [job for job in jobs if not self.manifest.finished(job.unit)]
+        self.work("encode", MakeEncoder(self.setup.room), [(job, len(job.entries)) for job in jobs], todo)
+        units = [job.unit for job in jobs]
+        for unit in units:
+            for row in self.manifest.load(unit).rows:
+                if "skipped" in row:
+                    self.skipped.append(row)
+        _, self.real = gather(self.manifest, units, "judge")
+        self.skipped += [
+            {"id": id, "skipped": why, "detail": "", "sha256": ""} for id, why in self.setup.unreadable
+        ]
+        if not self.real:
+            raise DataError(
+                f"{self.setup.data}: no usable sample, {len(self.skipped)} unusable",
+                expected="at least one",
+                do=f"first reason: {self.skipped[0]['skipped']}" if self.skipped else "add samples",
+                code="no-samples",
+            )
+        return units
+
+    def fit(self, units: list[str]) -> None:
+        if self.manifest.finished("fit"):
+            return
+        self.progress.stage("fit", 1.0, "share")
+        done = 0.0
+
+        def report(share: float) -> None:
+            nonlocal done
+            self.progress.advance(share - done)
+            done = share
+
+        real, judged = (
+            self.latents(units, "z", self.setup.space),
+            self.latents(units, "judge", self.setup.judge_space),
+        )
+        with intra_op_threads(self.plan.threads):
+            arrays = fit_all(self.plan, real, judged, report)
+        header = {"classes": list(self.setup.classes), "space": real.space, "judge": judged.space}
+        self.manifest.commit("fit", arrays, [header, *self.real])
+        report(1.0)
+
+    def latents(self, units: list[str], array: str, space: str) -> Latents:
+        z, rows = gather(self.manifest, units, array)
+        return as_latents(z, rows, self.setup.classes, space)
+
+    def draw(self, asked: dict[str, int]) -> Barrier:
+        """Draw units and barriers, round by round, until nothing is short or the rounds are used up."""
+        arrays = self.manifest.load("fit").arrays()
+        barrier = Barrier(self.manifest, self.setup.classes, load_set_gates(self.plan, arrays))
+        anchors = AnchorOrder.of(self.plan.seed, self.setup, self.real)
+        need, drawn = dict(asked), dict.fromkeys(asked, 0)
+        for round_ in range(self.plan.max_rounds):
+            jobs = anchors.jobs(self.plan.unit_size, round_, need, drawn)
+            if not jobs:
+                break
+            todo = [job for job in jobs if not self.manifest.finished(job.unit)]
+            sizes = [(job, len(job.anchors)) for job in jobs]
+            self.work("mint" if not round_ else f"refill {round_}", MakeDrawer(self.setup.room), sizes, todo)
+            barrier.close(round_, jobs)
+            drawn = {name: drawn[name] + need[name] for name in need}
+            need = {name: asked[name] - barrier.made(name) for name in asked}
+        return barrier
+
+    def work(self, stage: str, maker: Any, sizes: list[tuple[Any, int]], todo: list[Any]) -> None:
+        """Run units on the engine; those that were done before count as done at once."""
+        self.progress.stage(stage, sum(size for _, size in sizes), "samples")
+        open_units = {job.unit for job in todo}
+        self.progress.advance(sum(size for job, size in sizes if job.unit not in open_units))
+        by_name = {job.unit: size for job, size in sizes}
+        for unit, _ in self.engine.map(maker, todo):
+            self.progress.advance(by_name[unit])
+
+    def tell_classes(self, before: dict[str, int]) -> None:
+        for name, count in before.items():
+            if not count:
+                self.progress.say(f"warning: class {name!r} has no usable sample; it is kept in the class order")
+
+
+def encode_jobs(setup: Setup) -> list[EncodeJob]:
+    """Encode units: entries of one class in the order of their ids."""
+    jobs = []
+    for index, name in enumerate(setup.classes):
+        entries = [entry for entry in setup.train if entry.target == name]
+        for start in range(0, len(entries), ENCODE_UNIT):
+            unit = f"encode-{index:04d}-{start // ENCODE_UNIT:05d}"
+            jobs.append(EncodeJob(unit, tuple(entries[start : start + ENCODE_UNIT])))
+    return jobs
+
+
+@dataclass(frozen=True)
+class AnchorOrder:
+    """Which real row each child is made like: every row of a class in turn, in a shuffled order."""
+
+    classes: tuple[str, ...]
+    anchors: Mapping[str, tuple[Anchor, ...]]
+
+    @classmethod
+    def of(cls, seed: int, setup: Setup, real: Rows) -> AnchorOrder:
+        """The order of a run; it depends on the seed and the class's own rows only."""
+        entries: dict[str, Entry] = {entry.id: entry for entry in setup.train}
+        found: dict[str, list[Anchor]] = {name: [] for name in setup.classes}
+        for row in real:
+            anchor = Anchor(entries[row["id"]], row["sha256"], row["unit"], row["row"])
+            found[row["target"]].append(anchor)
+        shuffled = {}
+        for name, rows in found.items():
+            order: np.ndarray = stream(seed, "anchors", name).permutation(len(rows))
+            shuffled[name] = tuple(rows[i] for i in order)
+        return cls(setup.classes, shuffled)
+
+    def jobs(self, unit_size: int, round_: int, need: Mapping[str, int], drawn: Mapping[str, int]) -> list[DrawJob]:
+        """Draw units of a round: ``need`` children of each class, going on after the ``drawn`` first ones."""
+        jobs = []
+        for position, name in enumerate(self.classes):
+            rows = self.anchors[name]
+            for index, start in enumerate(range(0, need[name], unit_size)):
+                slots = range(start, min(start + unit_size, need[name]))
+                chosen = tuple(rows[(drawn[name] + slot) % len(rows)] for slot in slots)
+                unit = f"draw-{round_:02d}-{position:04d}-{index:05d}"
+                jobs.append(DrawJob(unit, name, index, round_, chosen))
+        return jobs
+
+
+def summarise(assembly: Assembly, execution: Execution) -> Result:
+    """Counts of a finished run, and what is wrong with it."""
+    made = {name: assembly.barrier.made(name) for name in assembly.asked}
+    rejected = assembly.barrier.rejected()
+    total = len(assembly.real) + len(assembly.skipped)
+    problems = []
+    for name, asked in assembly.asked.items():
+        if made[name] < asked:
+            reasons = ", ".join(f"{gate} {count}" for gate, count in rejected.get(name, {}).items())
+            problems.append(f"class {name!r}: asked {asked}, made {made[name]} (rejected by {reasons or 'none'})")
+    if len(assembly.skipped) > execution.max_skipped * total:
+        share = len(assembly.skipped) / total
+        problems.append(
+            f"{len(assembly.skipped)} of {total} inputs skipped ({share:.1%} > {execution.max_skipped:.1%})"
+        )
+    return Result(
+        out=assembly.setup.room.manifest.out,
+        before=assembly.before,
+        asked=assembly.asked,
+        made=made,
+        rejected=rejected,
+        skipped=tuple((row["id"], row["skipped"]) for row in assembly.skipped),
+        total=total,
+        fallbacks=assembly.barrier.notes(),
+        problems=tuple(problems),
+    )

@@ -1,0 +1,77 @@
+"""README.md of an output folder: a data set card that Hugging Face's readers understand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from augmint.core.version import __version__
+from augmint.pipeline.assembly import Assembly
+
+
+def data_card(assembly: Assembly) -> str:
+    """The card: loader configuration, counts before and after, methods, models and their licences, limits."""
+    setup, plan = assembly.setup, assembly.setup.plan
+    made = sum(assembly.barrier.made(name) for name in assembly.asked)
+    parts = [
+        "---\n" + yaml.safe_dump(_front_matter(assembly), sort_keys=False, allow_unicode=True) + "---\n",
+        "# Data set made with augmint\n",
+        f"{sum(assembly.before.values())} real and {made} synthetic training samples, `{plan.method}` with "
+        f"`{setup.model.name}` at {plan.size} px, seed {plan.seed}. Whether the synthetic samples help a model has "
+        "not been measured here.\n",
+        "## Classes, in order\n",
+        _class_table(assembly),
+        "## How the samples were made\n",
+        _how(assembly),
+        "## Columns of metadata.jsonl\n",
+        _COLUMNS,
+    ]
+    return "\n".join(parts)
+
+
+def _front_matter(assembly: Assembly) -> dict[str, Any]:
+    listing = assembly.setup.listing
+    splits = ["train", *(s for s in ("val", "test") if any(entry.split == s for entry in listing.entries))]
+    names = {"val": "validation"}
+    files = [{"split": names.get(split, split), "path": f"{split}/**"} for split in splits]
+    return {
+        "task_categories": ["image-classification"],
+        "tags": ["augmint", "synthetic"],
+        "configs": [{"config_name": "default", "data_files": files}],
+    }
+
+
+def _class_table(assembly: Assembly) -> str:
+    lines = ["| class | real | asked | made | rejected |", "| --- | ---: | ---: | ---: | --- |"]
+    rejected = assembly.barrier.rejected()
+    for name in assembly.setup.classes:
+        why = ", ".join(f"{gate} {count}" for gate, count in rejected.get(name, {}).items()) or "-"
+        safe = name.replace("|", "\\|").replace("\n", " ")
+        made = assembly.barrier.made(name)
+        lines.append(f"| {safe} | {assembly.before[name]} | {assembly.asked[name]} | {made} | {why} |")
+    return "\n".join(lines) + "\n"
+
+
+def _how(assembly: Assembly) -> str:
+    setup, plan = assembly.setup, assembly.setup.plan
+    shared = " (shared: it uses the codec's own weights, so its verdicts flatter)" if setup.judge_is_shared else ""
+    options = ", ".join(f"{key}={value}" for key, value in plan.method_options.items()) or "defaults"
+    lines = [
+        f"- method: `{plan.method}` ({options}); augmint {__version__}",
+        f"- model: `{setup.model.name}`, sha256 `{setup.model.weights.sha256}`, licence {setup.model.licence}",
+        f"- judge: `{setup.judge.name}`{shared}, sha256 `{setup.judge.weights.sha256}`, licence {setup.judge.licence}",
+        f"- gates: {', '.join(plan.gates) or 'none'}",
+        f"- skipped inputs: {len(assembly.skipped)} (see skipped.jsonl)",
+        "- leak_check: none",
+    ]
+    lines += [f"- {count} samples: {note}" for note, count in assembly.barrier.notes().items()]
+    return "\n".join(lines) + "\n"
+
+
+_COLUMNS = """\
+`file_name`, `label`, `is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`), `label_weights` (of the parents),
+`scores` (of the gates, in the judge's space), `note` (a fallback, if any), `method`, `model`.
+
+`augmint verify .` checks every byte; `augmint replay . ID` makes a sample again.
+"""

@@ -1,0 +1,123 @@
+"""The dry run: what a run would make, how large it would be, and how long it would take."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augmint.core.types import Sample
+from augmint.engine import intra_op_threads
+from augmint.pipeline.counts import children_per_class
+from augmint.pipeline.fitting import as_latents
+from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.plan import Plan
+from augmint.pipeline.setup import Setup, check_folder, survey
+from augmint.pipeline.workers import read_entry
+
+_PROBE = 24
+_START_SECONDS = 4.0  # a worker process: interpreter, torch, weights
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A forecast; seconds come from a probe of a few samples on this machine.
+
+    Attributes:
+        layout: what was recognised.
+        before: entries of each class (not yet decoded); ``asked``: new rows.
+        plan: resolved.
+        models: name, bytes, licence of each model.
+        seconds: of the whole run; ``probe``: seconds per sample of encode and mint, and of the fit.
+        disk_bytes: of the output folder; ``disk_free``: where it would go.
+        memory_bytes: peak of all processes.
+    """
+
+    layout: str
+    before: dict[str, int]
+    asked: dict[str, int]
+    plan: dict[str, Any]
+    models: tuple[dict[str, Any], ...]
+    seconds: float
+    probe: dict[str, float]
+    disk_bytes: int
+    disk_free: int
+    memory_bytes: int
+    warnings: tuple[str, ...]
+
+
+def estimate(plan: Plan, data: Path, out: Path, workers: int, device: str = "cpu") -> Estimate:
+    """Forecast a run without writing anything.
+
+    Raises:
+        UsageError, DataError, ModelError: as the run itself would.
+    """
+    check_folder(out, data, fresh=False)
+    setup = survey(plan, data, Manifest(out), device)
+    before = {name: sum(entry.target == name for entry in setup.train) for name in setup.classes}
+    asked = children_per_class(before, setup.plan.factor, setup.plan.strategy)
+    with intra_op_threads(setup.plan.threads):
+        probe = _probe(setup)
+    work = probe["encode"] * len(setup.train) + probe["mint"] * sum(asked.values())
+    row_bytes = int(probe["row_bytes"])
+    return Estimate(
+        layout=setup.listing.layout,
+        before=before,
+        asked=asked,
+        plan=setup.plan.as_dict(),
+        models=tuple(
+            {"name": card.name, "bytes": card.weights.bytes, "licence": card.licence}
+            for card in (setup.model, setup.judge)
+        ),
+        seconds=round(_START_SECONDS + work / max(1, workers) + probe["fit"], 1),
+        probe={key: round(value, 5) for key, value in probe.items() if not key.endswith("bytes")},
+        disk_bytes=_disk(len(setup.train), sum(asked.values()), probe["file_bytes"], row_bytes),
+        disk_free=shutil.disk_usage(_existing(out)).free,
+        memory_bytes=workers * 600_000_000 + 3 * row_bytes * len(setup.train),
+        warnings=setup.listing.warnings,
+    )
+
+
+def _disk(real: int, new: int, file_bytes: float, row_bytes: int) -> int:
+    # A child is kept twice: in the data set, and in its unit, from which the data set can be written again.
+    return int(file_bytes * (real + 2 * new)) + row_bytes * real
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.resolve().parent)
+
+
+def _probe(setup: Setup) -> dict[str, float]:
+    """Seconds per sample of encoding and minting, seconds of the fit, bytes per row and file: from a few samples."""
+    room, reader = setup.room, setup.room.open_format()
+    step = max(1, len(setup.train) // _PROBE)
+    read = [read_entry(reader, entry) for entry in setup.train[::step][:_PROBE]]
+    samples = [sample for sample, _ in read if sample is not None]
+    if not samples:
+        return dict.fromkeys(("encode", "mint", "fit", "row_bytes", "file_bytes"), 0.0)
+    codec, judge = room.load_codec(), room.load_judge()
+    codec.decode(codec.encode(samples[:1]), samples[:1])  # the first call also pays for warming up
+    judge.encode(samples[:1])
+    begin = time.perf_counter()
+    z, features = codec.encode(samples), judge.encode(samples)
+    encoded = time.perf_counter()
+    children = codec.decode(z, samples)
+    judge.encode(children)
+    files = [reader.dump(child) for child in children]
+    minted = time.perf_counter()
+    return {
+        "encode": (encoded - begin) / len(samples),
+        "mint": (minted - encoded) / len(samples),
+        "fit": _fit_seconds(setup, samples, z),
+        "row_bytes": float(z[0].nbytes + features[0].nbytes),
+        "file_bytes": float(np.mean([len(data) for data in files])),
+    }
+
+
+def _fit_seconds(setup: Setup, samples: list[Sample], z: np.ndarray) -> float:
+    rows = [{"id": sample.id, "target": sample.target, "group": sample.group} for sample in samples]
+    return float(setup.plan.synthesizer().fit_seconds(as_latents(z, rows, setup.classes, setup.space)))

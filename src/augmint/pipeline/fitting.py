@@ -1,0 +1,76 @@
+"""The fit artifact: everything learned from the real rows, once, in one unit named ``fit``.
+
+Arrays: ``method.*`` and ``gate.<name>.*`` (learned states), ``y`` (n, k) labels of the real rows. Rows: first the
+classes and spaces, then one row for each real sample with the unit and position of its latents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from augmint.core.protocols import RowGate, SetGate, State, Synthesizer
+from augmint.core.seeds import stream
+from augmint.core.types import F32, Latents
+from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.plan import Plan
+
+
+def gather(manifest: Manifest, units: Sequence[str], array: str) -> tuple[F32, Rows]:
+    """Rows of one array over encode units, with their facts; skipped entries have no row."""
+    parts, rows = [], []
+    for name in units:
+        unit = manifest.load(name)
+        good = [row for row in unit.rows if "skipped" not in row]
+        if good:
+            parts.append(unit.array(array))
+            rows += [{**row, "unit": name, "row": i} for i, row in enumerate(good)]
+    return (np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)), rows
+
+
+def as_latents(z: F32, rows: Rows, classes: Sequence[str], space: str) -> Latents:
+    """Latents of class-labelled rows."""
+    order = {name: i for i, name in enumerate(classes)}
+    y = np.zeros((len(rows), len(classes)), np.float32)
+    y[np.arange(len(rows)), [order[row["target"]] for row in rows]] = 1.0
+    ids = np.array([row["id"] for row in rows])
+    groups = np.array([row["group"] for row in rows])
+    return Latents(ids, z, y, classes=tuple(classes), groups=groups, space=space)
+
+
+def fit_all(plan: Plan, real: Latents, judged: Latents, progress: Callable[[float], None]) -> dict[str, np.ndarray]:
+    """Fit the method on the codec's rows and every gate on the judge's rows; returns the artifact's arrays."""
+    arrays: dict[str, np.ndarray] = {"y": real.y}
+    method: Synthesizer = plan.synthesizer()
+    method.fit(real, stream(plan.seed, "fit", plan.method), progress=progress)
+    arrays |= {f"method.{key}": value for key, value in method.state().items()}
+    for name in plan.gates:
+        gate = plan.gate(name).fit(judged)
+        arrays |= {f"gate.{name}.{key}": value for key, value in gate.state().items()}
+    return {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+
+
+def load_synthesizer(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Synthesizer:
+    """The fitted method out of the artifact."""
+    method: Synthesizer = plan.synthesizer()
+    return method.load(_part(arrays, "method."))
+
+
+def load_gates(plan: Plan, arrays: Mapping[str, np.ndarray]) -> dict[str, RowGate]:
+    """The fitted row gates, in the plan's order."""
+    return {name: gate for name, gate in _gates(plan, arrays).items() if isinstance(gate, RowGate)}
+
+
+def load_set_gates(plan: Plan, arrays: Mapping[str, np.ndarray]) -> dict[str, SetGate]:
+    """The fitted set gates, in the plan's order."""
+    return {name: gate for name, gate in _gates(plan, arrays).items() if isinstance(gate, SetGate)}
+
+
+def _gates(plan: Plan, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    return {name: plan.gate(name).load(_part(arrays, f"gate.{name}.")) for name in plan.gates}
+
+
+def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> State:
+    return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}

@@ -1,0 +1,175 @@
+"""State of a run on disk: units, receipts, the lock. Old or new after a crash, never a mixture.
+
+Layout under ``OUT/.augmint``::
+
+    plan.json                     what this folder is the run of
+    units/<unit>.safetensors      arrays and rows of one unit
+    receipts/<unit>.json          sha256 of the unit's file; written last, so a unit with a receipt is whole
+    tmp/                          half-written files; emptied at every start
+    events.jsonl, lock            times and the running process; not part of the result
+
+A unit is written to ``tmp``, fsynced, renamed into place, and only then gets its receipt in the same way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from safetensors import safe_open
+
+from augmint.core.errors import RunError, UsageError
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A finished unit: its rows of facts, and its arrays read on demand."""
+
+    path: Path
+    rows: Rows
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays of the unit."""
+        arrays: dict[str, np.ndarray] = safetensors.numpy.load_file(self.path)
+        return arrays
+
+    def array(self, name: str) -> np.ndarray:
+        """One array of the unit."""
+        with safe_open(self.path, framework="np") as file:
+            return np.asarray(file.get_tensor(name))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The state folder of one output folder."""
+
+    out: Path
+
+    @property
+    def home(self) -> Path:
+        """``OUT/.augmint``."""
+        return self.out / ".augmint"
+
+    def open(self) -> None:
+        """Make the folders and throw away what a killed process left half-written."""
+        shutil.rmtree(self.home / "tmp", ignore_errors=True)
+        for name in ("units", "receipts", "tmp"):
+            (self.home / name).mkdir(parents=True, exist_ok=True)
+
+    def commit(self, unit: str, arrays: Mapping[str, np.ndarray], rows: Rows) -> None:
+        """Write a unit, then its receipt. Safe against kill -9 and power loss at any instruction."""
+        # One metadata key only: the library writes several in an order that changes between processes.
+        data = safetensors.numpy.save(dict(arrays), metadata={"rows": dump_json(rows)})
+        self.write(self.home / "units" / f"{unit}.safetensors", data)
+        receipt = {"unit": unit, "rows": len(rows), "sha256": sha256(data), "bytes": len(data)}
+        self.write(self.home / "receipts" / f"{unit}.json", (dump_json(receipt) + "\n").encode())
+        self.event("unit", unit=unit, rows=len(rows))
+
+    def finished(self, unit: str) -> bool:
+        """Whether the unit has a receipt that its file agrees with."""
+        receipt = self.home / "receipts" / f"{unit}.json"
+        path = self.home / "units" / f"{unit}.safetensors"
+        try:
+            facts = json.loads(receipt.read_bytes())
+            return bool(path.stat().st_size == facts["bytes"] and file_sha256(path) == facts["sha256"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def load(self, unit: str) -> Unit:
+        """A finished unit."""
+        path = self.home / "units" / f"{unit}.safetensors"
+        with safe_open(path, framework="np") as file:
+            rows = json.loads(file.metadata()["rows"])
+        return Unit(path, rows)
+
+    def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
+        """Put a file in place as a whole or not at all."""
+        temporary = self.home / "tmp" / f"{path.name[:80]}.{uuid.uuid4().hex}"
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(path)
+            if durable:
+                _fsync_folder(path.parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise _disk_error(path, len(data), error) from error
+
+    def event(self, kind: str, **facts: Any) -> None:
+        """Append a line with the time; a log, not part of the result."""
+        line = dump_json({"time": round(time.time(), 3), "event": kind, **facts}) + "\n"
+        with (self.home / "events.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second run out of the folder; the kernel frees the lock of a dead process."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "lock").open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                file.seek(0)
+                raise UsageError(
+                    f"{self.out} is being written by process {file.read().strip() or 'unknown'}",
+                    expected="one run in a folder at a time",
+                    do="wait for it, stop it, or choose another -o",
+                    code="locked",
+                ) from error
+            file.truncate(0)
+            file.write(f"{os.getpid()} on {os.uname().nodename}")
+            file.flush()
+            yield
+
+
+def dump_json(value: Any) -> str:
+    """JSON with one spelling for one value, one line, readable letters."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def sha256(data: bytes) -> str:
+    """Hex digest of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _disk_error(path: Path, size: int, error: OSError) -> RunError:
+    free = shutil.disk_usage(path.parent if path.parent.exists() else "/").free
+    return RunError(
+        f"cannot write {path} ({size} bytes): {error.strerror}; {free} bytes free",
+        expected="a folder that can be written to, with room",
+        do="free space or mend the permission, then run the same command: finished units are kept",
+        code="disk",
+    )

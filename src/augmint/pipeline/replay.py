@@ -1,0 +1,123 @@
+"""Make one child again, from its address and the saved fits, and compare the bytes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from augmint.core.errors import DataError, did_you_mean
+from augmint.engine import intra_op_threads
+from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.plan import make_plan
+from augmint.pipeline.setup import Setup, identity, survey
+from augmint.pipeline.workers import Anchor, DrawJob, MakeDrawer
+
+_NOT_PLAN = {"augmint", "model_sha256", "judge_sha256", "data", "classes"}
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A child made again.
+
+    Attributes:
+        id: of the child.
+        data: its bytes as made now.
+        identical: whether they are those of the run.
+        path: its file in the output folder, "" for a reject.
+        facts: its row: refs, scores, gate.
+    """
+
+    id: str
+    data: bytes
+    identical: bool
+    path: str
+    facts: dict[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when identical, else 1."""
+        return 0 if self.identical else 1
+
+
+def replay(out: str | Path, sample_id: str, data: str | Path | None = None) -> Replay:
+    """Redraw the unit of a child and pick the child.
+
+    Args:
+        out: folder of a finished run.
+        sample_id: id of a child (its file name without ``.png``); rejects can be replayed too.
+        data: where the input is now, if it moved.
+
+    Raises:
+        DataError: no such child, inputs changed or moved, models other than the run's.
+    """
+    manifest = Manifest(Path(out))
+    setup = reopen(manifest, data)
+    unit, position = find(manifest, sample_id)
+    with intra_op_threads(setup.plan.threads):
+        arrays, rows = MakeDrawer(setup.room)().draw(job_of(manifest, setup, unit))
+    ends = arrays["offsets"]
+    made = arrays["blob"][ends[position] : ends[position + 1]].tobytes()
+    before = manifest.load(unit).arrays()
+    start, stop = before["offsets"][position : position + 2]
+    facts = rows[position + 1]
+    path = manifest.out / "train" / facts["label"] / f"{sample_id}.png"
+    same = made == before["blob"][start:stop].tobytes()
+    if path.is_file():
+        same = same and made == path.read_bytes()
+    return Replay(sample_id, made, same, path.as_posix() if path.is_file() else "", facts)
+
+
+def reopen(manifest: Manifest, data: str | Path | None) -> Setup:
+    """The setup of a finished run, checked to be what it was."""
+    try:
+        before = json.loads((manifest.home / "plan.json").read_bytes())
+        source = Path(data or json.loads((manifest.out / "run.json").read_bytes())["data"])
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{manifest.out}: no run can be read ({error})",
+            expected="the folder of a finished run",
+            do="check the path",
+        ) from error
+    plan = make_plan({key: value for key, value in before.items() if key not in _NOT_PLAN})
+    if not source.exists():
+        raise DataError(f"input {source} is gone", expected="the run's input", do="say where it is: --data DIR")
+    setup = survey(plan, source, manifest)
+    now = json.loads(json.dumps(identity(setup)))
+    changed = [key for key in sorted(_NOT_PLAN) if before.get(key) != now.get(key)]
+    if changed:
+        raise DataError(
+            f"not the same as in the run: {', '.join(changed)}",
+            expected="the run's data listing, models and version of augmint",
+            do="restore them; the run's own are in .augmint/plan.json",
+            code="other-run",
+        )
+    return setup
+
+
+def find(manifest: Manifest, sample_id: str) -> tuple[str, int]:
+    """Unit of a child and its position in it."""
+    known = []
+    for path in sorted((manifest.home / "units").glob("draw-*.safetensors")):
+        for position, row in enumerate(manifest.load(path.stem).rows[1:]):
+            if row["id"] == sample_id:
+                return path.stem, position
+            known.append(row["id"])
+    raise DataError(
+        f"no child {sample_id!r} in {manifest.out}",
+        expected="the id of a child: its file name without .png",
+        do=f"{did_you_mean(sample_id, known)} see train/metadata.jsonl".strip(),
+        code="unknown-sample",
+    )
+
+
+def job_of(manifest: Manifest, setup: Setup, unit: str) -> DrawJob:
+    """The job that made a unit."""
+    head = manifest.load(unit).rows[0]
+    entries = {entry.id: entry for entry in setup.train}
+    real = {row["id"]: row for row in manifest.load("fit").rows[1:]}
+    anchors = tuple(
+        Anchor(entries[id_], real[id_]["sha256"], real[id_]["unit"], real[id_]["row"]) for id_ in head["anchors"]
+    )
+    return DrawJob(unit, head["label"], head["index"], head["round"], anchors)

@@ -1,0 +1,274 @@
+"""Everything checked before anything is made: data listing, names, models, output folder, lock."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from augmint.core.errors import DataError, SampleError, UsageError
+from augmint.core.protocols import Format
+from augmint.core.types import Entry, Listing, ReadOptions
+from augmint.core.version import __version__
+from augmint.formats import TABLE as FORMATS
+from augmint.formats import detect
+from augmint.models import Card, get_card
+from augmint.models.image import choose_size
+from augmint.pipeline.manifest import Manifest, dump_json, file_sha256, sha256
+from augmint.pipeline.plan import Plan
+from augmint.pipeline.progress import Progress
+from augmint.pipeline.workers import Room, changed_input, content_hash
+
+OURS = (
+    "README.md",
+    "SHA256SUMS",
+    "classes.txt",
+    "config.yaml",
+    "rejects.jsonl",
+    "run.json",
+    "skipped.jsonl",
+    "report",
+    "test",
+    "train",
+    "val",
+    ".augmint",
+)
+"""Names at the top of an output folder; ``--fresh`` removes these and nothing else."""
+
+_PEEK = 64
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run that can begin.
+
+    Attributes:
+        data: what the user named.
+        listing: all entries; ``train``: those a generator may see.
+        classes: in class order.
+        plan: resolved (working size chosen).
+        room: what workers need.
+        model: card of the codec; ``judge``: of the judge's encoder.
+    """
+
+    data: Path
+    listing: Listing
+    train: tuple[Entry, ...]
+    plan: Plan
+    room: Room
+    model: Card
+    judge: Card
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the data set's order."""
+        return self.listing.classes
+
+    @property
+    def space(self) -> str:
+        """Name of the codec's space."""
+        return f"{self.model.tag}/{self.plan.size}"
+
+    @property
+    def judge_space(self) -> str:
+        """Name of the judge's space."""
+        return self.judge.tag
+
+    @property
+    def judge_is_shared(self) -> bool:
+        """Whether the judge shares trained weights with the codec, so that its verdicts flatter."""
+        return self.judge.weights.sha256 == self.model.weights.sha256
+
+    @property
+    def unreadable(self) -> tuple[tuple[str, str], ...]:
+        """(id, reason) of entries ruled out by the listing."""
+        return self.listing.unreadable
+
+
+@contextlib.contextmanager
+def prepare(
+    plan: Plan, data: Path, manifest: Manifest, fresh: bool, device: str, progress: Progress
+) -> Iterator[Setup]:
+    """Check everything, take the lock, and give a setup; the folder is opened only when all is well.
+
+    Raises:
+        UsageError, DataError, ModelError: with nothing written but an empty state folder.
+    """
+    setup = survey(plan, data, manifest, device)
+    check_folder(manifest.out, data, fresh)
+    tell(setup, progress)
+    try:
+        manifest.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"-o {manifest.out}: {error.strerror}", expected="a folder to write", do="change -o"
+        ) from error
+    with manifest.lock():
+        if fresh:
+            remove_earlier(manifest.out)
+        compare_plan(setup)
+        manifest.open()
+        check_inputs(setup)
+        manifest.write(manifest.home / "plan.json", (dump_json(identity(setup)) + "\n").encode())
+        yield setup
+
+
+def survey(plan: Plan, data: Path, manifest: Manifest, device: str = "cpu") -> Setup:
+    """List the data, look up the models, and resolve the plan; writes nothing."""
+    model, judge = get_card(plan.model), get_card(plan.judge)
+    check_cards(model, judge)
+    reader = detect(data)
+    listing = reader.scan(data, ReadOptions(plan.label, plan.group))
+    train = tuple(entry for entry in listing.entries if entry.split == "train")
+    check_training(data, train)
+    if not plan.size:
+        plan = dataclasses.replace(plan, size=working_size(reader, train))
+    room = Room(manifest, plan, format_name(reader), device)
+    return Setup(data, listing, train, plan, room, model, judge)
+
+
+def check_cards(model: Card, judge: Card) -> None:
+    """The model must decode images, the judge must encode them."""
+    for role, card, kinds in (("model", model, {"codec"}), ("judge", judge, {"codec", "encoder"})):
+        if card.modality != "image" or card.kind not in kinds:
+            raise UsageError(
+                f"{role} {card.name!r}, an {card.kind} of {card.modality}",
+                expected=f"for image files: a {role} that is {' or '.join(sorted(kinds))} of images",
+                do="use --model tiny-image; encoders without a decoder work from Python: augmint.load_encoder",
+                code="model-kind",
+            )
+
+
+def check_training(data: Path, train: tuple[Entry, ...]) -> None:
+    """There must be training rows, all labelled, and one id for each."""
+    if not train:
+        raise DataError(f"{data}: no training sample", expected="at least one", do="add samples", code="no-samples")
+    bare = [entry.id for entry in train if entry.target is None]
+    if bare:
+        raise DataError(
+            f"{data}: {len(bare)} training samples without a label, first {bare[0]!r}",
+            expected="a class for every training sample",
+            do="put them in class folders, or add a label column",
+            code="no-label",
+        )
+
+
+def format_name(reader: Format) -> str:
+    """Name of a reader in the formats' table."""
+    spot = f"{type(reader).__module__}:{type(reader).__name__}"
+    return next(name for name, target in FORMATS.items() if target == spot)
+
+
+def working_size(reader: Format, train: tuple[Entry, ...]) -> int:
+    """Working size for the data: from the median shorter side of up to 64 images, evenly spread."""
+    sides = []
+    step = max(1, len(train) // _PEEK)
+    for entry in train[::step]:
+        with contextlib.suppress(SampleError):
+            height, width = reader.load(entry).content.shape[:2]
+            sides.append(min(height, width))
+    return choose_size(sides or [64])
+
+
+def check_folder(out: Path, data: Path, fresh: bool) -> None:
+    """The output folder must be new, empty or ours, and apart from the input."""
+    inside = out.resolve()
+    if inside == data.resolve() or data.resolve() in inside.parents or inside in data.resolve().parents:
+        raise UsageError(
+            f"-o {out} and the data {data} lie inside each other", expected="separate folders", do="change -o"
+        )
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"-o {out} is a file", expected="a folder", do="change -o")
+    if out.is_dir() and any(out.iterdir()) and not (out / ".augmint").is_dir():
+        raise UsageError(
+            f"-o {out} has files that are not a run of augmint",
+            expected="a new folder, an empty one, or one to resume",
+            do="change -o",
+            code="not-empty",
+        )
+
+
+def remove_earlier(out: Path) -> None:
+    """Remove what an earlier run wrote, but for the lock we hold."""
+    for name in OURS:
+        target = out / name
+        if name == ".augmint":
+            for inner in target.iterdir():
+                if inner.name != "lock":
+                    shutil.rmtree(inner) if inner.is_dir() else inner.unlink()
+        elif target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+
+
+def identity(setup: Setup) -> dict[str, object]:
+    """What a folder is the run of: plan, models, data listing, version."""
+    facts = [dump_json([e.id, e.target, e.group, e.split, e.row]) for e in setup.listing.entries]
+    sources = sorted({entry.source for entry in setup.train if entry.row >= 0})
+    return {
+        **setup.plan.as_dict(),
+        "augmint": __version__,
+        "model_sha256": setup.model.weights.sha256,
+        "judge_sha256": setup.judge.weights.sha256,
+        "data": sha256("\n".join([*facts, *map(file_sha256, sources)]).encode()),
+        "classes": list(setup.classes),
+    }
+
+
+def compare_plan(setup: Setup) -> None:
+    """Refuse to continue a run of another plan, data set or version."""
+    path = setup.room.manifest.home / "plan.json"
+    if not path.exists():
+        return
+    try:
+        before = json.loads(path.read_bytes())
+    except ValueError:
+        before = {}
+    now = json.loads(dump_json(identity(setup)))
+    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+    if changed:
+        lines = "; ".join(f"{key}: {_short(before.get(key))} -> {_short(now.get(key))}" for key in changed)
+        raise UsageError(
+            f"{setup.room.manifest.out} holds another run ({lines})",
+            expected="the same data and plan, to resume",
+            do="use another -o, or --fresh to throw the earlier run away",
+            code="other-run",
+        )
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def check_inputs(setup: Setup) -> None:
+    """Inputs of finished units must be what they were; a resumed run must not mix two versions of a file."""
+    entries = {entry.id: entry for entry in setup.train}
+    reader = setup.room.open_format()
+    for receipt in sorted((setup.room.manifest.home / "receipts").glob("encode-*.json")):
+        if not setup.room.manifest.finished(receipt.stem):
+            continue
+        for row in setup.room.manifest.load(receipt.stem).rows:
+            entry = entries[row["id"]]
+            if entry.row < 0:
+                now = file_sha256(entry.source) if entry.source.exists() else ""
+            else:
+                now = row["sha256"] if "skipped" in row else content_hash(reader.load(entry))
+            if now != row["sha256"]:
+                raise changed_input(entry)
+
+
+def tell(setup: Setup, progress: Progress) -> None:
+    """What was recognised and chosen."""
+    plan = setup.plan
+    progress.say(f"data: {setup.listing.layout}, {len(setup.train)} training samples, {len(setup.classes)} classes")
+    progress.say(f"plan: {plan.method} with {setup.model.name} at {plan.size} px, seed {plan.seed}")
+    if setup.judge_is_shared:
+        progress.say("judge: shared (the judge uses the codec's own weights; its verdicts flatter)")
+    for warning in setup.listing.warnings:
+        progress.say(f"warning: {warning}")

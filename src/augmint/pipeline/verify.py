@@ -1,0 +1,67 @@
+"""Check an output folder against its sums: every bit it vouches for, and nothing beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from augmint.core.errors import DataError
+from augmint.pipeline.manifest import file_sha256
+from augmint.pipeline.sums import data_files, parse_sums, state_files
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What is wrong with a folder: (path, problem), sorted; empty when all is well."""
+
+    files: int
+    problems: tuple[tuple[str, str], ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every file is what it was, else 1."""
+        return 1 if self.problems else 0
+
+
+def verify(out: str | Path) -> Verification:
+    """Compare every file with the sums of the run.
+
+    Raises:
+        DataError: the folder is not a finished run.
+    """
+    root = Path(out)
+    lists: dict[Path, Callable[[Path], Iterable[Path]]] = {
+        root / "SHA256SUMS": data_files,
+        root / ".augmint" / "SHA256SUMS": state_files,
+        root / ".augmint" / "run.sha256": lambda _: [Path("run.json")],
+    }
+    missing = [path for path in lists if not path.is_file()]
+    if missing:
+        raise DataError(
+            f"{out}: no {missing[0].relative_to(root)}",
+            expected="the folder of a finished run",
+            do="give run's -o folder, or run the same command again to finish it",
+            code="not-a-run",
+        )
+    count, problems = 0, []
+    for path, listed in lists.items():
+        try:
+            sums = parse_sums(path)
+        except (DataError, UnicodeDecodeError, KeyError, StopIteration):
+            problems.append((path.relative_to(root).as_posix(), "damaged: not a list of sums"))
+            continue
+        count += len(sums)
+        problems += _compare(root, sums, {file.as_posix() for file in listed(root)})
+    return Verification(count, tuple(sorted(problems)))
+
+
+def _compare(root: Path, sums: dict[str, str], present: set[str]) -> list[tuple[str, str]]:
+    problems = [(name, "not in the sums: added after the run") for name in present - set(sums)]
+    for name, digest in sums.items():
+        path = root / name
+        if not path.is_file():
+            problems.append((name, "missing"))
+        elif file_sha256(path) != digest:
+            problems.append((name, "changed"))
+    return problems

@@ -1,0 +1,105 @@
+r"""Isotropic Gaussian noise, scaled to the spread of the anchor's class.
+
+.. math:: z = a + \alpha\, s_c\, \epsilon \qquad \epsilon \sim N(0, I)
+
+``s_c`` is the root mean square, over the numbers of a row, of the standard deviation within class c. A class of one
+row borrows the pooled spread of the other classes and says so in ``Draw.note``. Rows far apart in the space stay
+far apart, so with a small strength the label is safe; nothing is learned of the shape of a class.
+
+Shapes: anchors (n, *shape) -> (n, *shape); ragged rows keep their length and zeros beyond it.
+Paper: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization", Neural Computation 7(1);
+in a learned space: DeVries and Taylor 2017, arXiv:1702.05538.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+
+from augmint.core.protocols import State, Synthesizer
+from augmint.core.types import F32, I64, Bool, Draw, Latents, TargetKind
+from augmint.numerics.moments import class_moments
+from augmint.numerics.rows import (
+    check_width,
+    checked,
+    data_refs,
+    flat32,
+    mask_padding,
+    strata,
+    strata_count,
+    text_array,
+)
+
+BORROWED = "fallback: one row in the class, spread borrowed from the other classes"
+
+
+@dataclass
+class Noise(Synthesizer):
+    """Gaussian noise around each anchor.
+
+    Attributes:
+        strength: alpha, in units of the class's spread; >= 0.
+        rms_: (k,) spread of each class.
+        borrowed_: (k,) True where a class has fewer than two rows.
+        width_: (1,) numbers in a row.
+    """
+
+    scope: ClassVar[Literal["row", "class", "global"]] = "class"
+    targets: ClassVar[frozenset[TargetKind]] = frozenset(("class", "soft", "multilabel", "number"))
+
+    strength: float = 0.25
+    rms_: F32 = field(init=False, repr=False)
+    borrowed_: Bool = field(init=False, repr=False)
+    width_: I64 = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.strength < np.inf:
+            raise ValueError(f"strength = {self.strength} must be >= 0")
+
+    def fit(
+        self,
+        real: Latents,
+        rng: np.random.Generator,
+        *,
+        pool: Latents | None = None,
+        base: Latents | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Self:
+        """Measure the spread of each class; raises UsageError when there is no row."""
+        rows = checked(real, "noise")
+        moments = class_moments(rows, strata(real), strata_count(real))
+        self.rms_, self.borrowed_ = moments.rms, moments.borrowed
+        self.width_ = np.asarray([rows.shape[1]], np.int64)
+        return self
+
+    def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
+        """One noisy copy of each anchor."""
+        rows, group = flat32(anchors), strata(anchors)
+        check_width(rows, int(self.width_[0]), "noise")
+        noise = rng.standard_normal(rows.shape, dtype=np.float32)
+        z = rows + np.float32(self.strength) * self.rms_[group][:, None] * noise
+        return anchored_draw(anchors, z, [BORROWED if self.borrowed_[c] else "" for c in group])
+
+    def state(self) -> State:
+        """The learned arrays."""
+        return {"rms": self.rms_, "borrowed": self.borrowed_, "width": self.width_}
+
+    def load(self, state: State) -> Self:
+        """Take the arrays of :meth:`state`."""
+        self.rms_, self.borrowed_, self.width_ = state["rms"], state["borrowed"].astype(np.bool_), state["width"]
+        return self
+
+
+def anchored_draw(anchors: Latents, z: F32, note: list[str]) -> Draw:
+    """The draw of flat rows ``z`` (n, d) whose only parents are their anchors."""
+    shaped = mask_padding(z.astype(np.float32).reshape(anchors.z.shape), anchors.length)
+    return Draw(
+        z=shaped,
+        refs=text_array(data_refs(anchors.ids)).reshape(-1, 1),
+        label_weights=np.ones((len(anchors), 1), np.float32),
+        length=None if anchors.length is None else anchors.length.astype(np.int64),
+        note=text_array(note),
+    )

@@ -282,9 +282,7 @@ def paired_interval(difference: Array) -> dict[str, float]:
     """Mean of (seeds, n) and its 95 % bootstrap interval over pairs and examiner seeds."""
     rng = np.random.default_rng(0)
     seeds, n = difference.shape
-    means = [
-        difference[rng.integers(seeds, size=seeds)][:, rng.integers(n, size=n)].mean() for _ in range(RESAMPLES)
-    ]
+    means = [difference[rng.integers(seeds, size=seeds)][:, rng.integers(n, size=n)].mean() for _ in range(RESAMPLES)]
     low, high = np.quantile(means, [0.025, 0.975])
     return {"mean": float(difference.mean()), "low": float(low), "high": float(high)}
 
@@ -299,9 +297,9 @@ def summary(scores: dict[str, Array]) -> dict[str, Any]:
 
 MATCHES: dict[str, tuple[str, list[int], int, int, bool]] = {
     "mnist": ("mnist", list(range(10)), 60, 8, False),
-    "cifar_cats": ("cifar10", [3], 500, 25, True),
-    "cifar_cars": ("cifar10", [1], 500, 25, True),
-    "cells": ("cells", [0, 1, 2], 150, 30, True),
+    "cifar_cats": ("cifar10", [3], 500, 15, True),
+    "cifar_cars": ("cifar10", [1], 500, 15, True),
+    "cells": ("cells", [0, 1, 2], 150, 24, True),
 }
 """Name -> data set, classes, pairs a class, examiner epochs, whether the examiner may see mirror images."""
 
@@ -367,7 +365,9 @@ def file_facts(path: Path) -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """Where this ran."""
-    cpu = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    cpu = [
+        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
     return {"cpu": cpu[0], "cores": os.cpu_count(), "torch": torch.__version__, "python": platform.python_version()}
 
 
@@ -378,7 +378,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/tiny_image.json")
     parser.add_argument("--sheets", type=Path, default=ROOT / "docs/images")
     parser.add_argument("--working", type=int, default=WORKING_PX, help="px that small pictures are resized to")
-    parser.add_argument("--seeds", type=int, default=5, help="examiners per data set")
+    parser.add_argument("--seeds", type=int, default=3, help="examiners per data set")
     parser.add_argument("--only", nargs="*", default=["psnr", "probes", "judge", *MATCHES])
     parser.add_argument("--cache", type=Path, help="folder to keep trained examiners in")
     parser.add_argument("--threads", type=int, default=2)

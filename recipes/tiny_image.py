@@ -71,7 +71,9 @@ class Material:
         sample = known["features"][::37].float()
         center = sample.mean((0, 2, 3)).view(1, -1, 1, 1)
         scale = sample.std((0, 2, 3)).view(1, -1, 1, 1) + 0.1 * sample.std()
-        return cls(tiny, labels, photos(160), known["matrix"], known["features"], rows, view_of, of_class, center, scale)
+        return cls(
+            tiny, labels, photos(160), known["matrix"], known["features"], rows, view_of, of_class, center, scale
+        )
 
     def taught(self, g: torch.Generator, n: int) -> tuple[Tensor, Tensor]:
         """n images at 64 px with the teacher's standardised features (n, 512, 4, 4)."""
@@ -167,7 +169,9 @@ class Lesson(nn.Module):
         z = self.codec.encode(torch.cat([x, a, b]))
         zx, za, zb = z.split([len(x), len(a), len(b)])
         z1, z2 = zx.chunk(2)
-        share = torch.where(torch.rand(len(z1), 1, 1, 1, generator=g) < 0.7, 0.5, torch.rand(len(z1), 1, 1, 1, generator=g))
+        share = torch.where(
+            torch.rand(len(z1), 1, 1, 1, generator=g) < 0.7, 0.5, torch.rand(len(z1), 1, 1, 1, generator=g)
+        )
         between, middle = torch.lerp(z1, z2, share), torch.lerp(za, zb, t.view(-1, 1, 1, 1))
         out = self.codec.paint(torch.cat([zx, middle, between]))
         rx, rm, rb = out.split([len(x), len(a), len(between)])
@@ -186,9 +190,7 @@ class Realism:
         self.shallow, self.critic, self.weight = Shallow(data.tiny[:300].float() / 255), Critic(), weight
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=3e-4, betas=(0.0, 0.99))
 
-    def __call__(
-        self, x: Tensor, share: Tensor, mid: Tensor, rb: Tensor, rm: Tensor, rx: Tensor
-    ) -> dict[str, Tensor]:
+    def __call__(self, x: Tensor, share: Tensor, mid: Tensor, rb: Tensor, rm: Tensor, rx: Tensor) -> dict[str, Tensor]:
         """Losses of midpoints rb of the photos x (first half with second), rm, whose truth is mid, and rebuilt rx."""
         with torch.no_grad():
             real = self.shallow(torch.cat([x, mid]))

@@ -123,9 +123,7 @@ class _Pool:
     def _spawn(self) -> _Member:
         context = mp.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(
-            target=_work, args=(theirs, self.make_worker, self.threads, os.getpid()), daemon=True
-        )
+        process = context.Process(target=_work, args=(theirs, self.make_worker, self.threads, os.getpid()), daemon=True)
         process.start()
         theirs.close()
         return _Member(process, ours)

@@ -64,7 +64,9 @@ def test_children_look_like_their_anchors(codec: ImageCodec, mixed: list[Sample]
 @given(
     height=st.integers(8, 300), width=st.integers(8, 300), kind=st.sampled_from(KINDS), seed=st.integers(0, 2**32 - 1)
 )
-def test_any_size_and_depth(codec: ImageCodec, height: int, width: int, kind: tuple[int | None, type], seed: int) -> None:
+def test_any_size_and_depth(
+    codec: ImageCodec, height: int, width: int, kind: tuple[int | None, type], seed: int
+) -> None:
     channels, dtype = kind
     shape = (height, width) if channels is None else (height, width, channels)
     pixels = np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
@@ -112,7 +114,9 @@ def test_frame_to_child_against_pillow(make_image: MakeImage) -> None:
         assert abs(grey - wanted.mean(2) * top).max() <= 0.5 + top * 1e-6
 
 
-@pytest.mark.parametrize(("level", "stored"), [(-0.2, 0), (0.0, 0), (0.49 / 255, 0), (0.51 / 255, 1), (1.0, 255), (3.0, 255)])
+@pytest.mark.parametrize(
+    ("level", "stored"), [(-0.2, 0), (0.0, 0), (0.49 / 255, 0), (0.51 / 255, 1), (1.0, 255), (3.0, 255)]
+)
 def test_levels_are_rounded_and_stay_in_range(make_image: MakeImage, level: float, stored: int) -> None:
     frame = np.full((3, 64, 64), level, np.float32)
     assert np.unique(make_child(frame, make_image(9, 9)).content).tolist() == [stored]
@@ -146,7 +150,9 @@ def test_plain_arrays_are_samples(codec: ImageCodec, make_image: MakeImage) -> N
     assert [sample.id for sample in as_samples(images)] == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize("single", ["text", np.zeros((3, 3), np.uint8), np.zeros((1, 2, 3, 4, 5), np.uint8), Sample("a", 1)])
+@pytest.mark.parametrize(
+    "single", ["text", np.zeros((3, 3), np.uint8), np.zeros((1, 2, 3, 4, 5), np.uint8), Sample("a", 1)]
+)
 def test_a_single_content_is_no_list(codec: ImageCodec, single: object) -> None:
     with pytest.raises(DataError, match="list"):
         codec.encode(single)  # type: ignore[arg-type]
@@ -176,12 +182,26 @@ def test_no_gradients_and_no_global_random_numbers(net: TinyImage, codec: ImageC
     codec.decode(codec.encode([make_image(9, 9)]), [make_image(9, 9)])
     assert torch.equal(states[0], torch.get_rng_state()) and states[1] == np.random.get_state()[1].tobytes()
     assert all(parameter.grad is None for parameter in net.parameters())
-    assert run(lambda x: x.requires_grad_() * 2 if not torch.is_inference_mode_enabled() else x, torch.ones(1, 2), "cpu").sum() == 2
+    assert (
+        run(
+            lambda x: x.requires_grad_() * 2 if not torch.is_inference_mode_enabled() else x, torch.ones(1, 2), "cpu"
+        ).sum()
+        == 2
+    )
 
 
 @pytest.mark.parametrize(
     ("sides", "size"),
-    [([], 64), ([8], 64), ([64], 64), ([65], 128), ([28, 28, 900], 64), ([100, 200], 256), ([128] * 3, 128), ([1024], 256)],
+    [
+        ([], 64),
+        ([8], 64),
+        ([64], 64),
+        ([65], 128),
+        ([28, 28, 900], 64),
+        ([100, 200], 256),
+        ([128] * 3, 128),
+        ([1024], 256),
+    ],
 )
 def test_choose_size(sides: list[int], size: int) -> None:
     assert choose_size(sides) == size

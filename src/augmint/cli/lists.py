@@ -31,9 +31,7 @@ def models(args: argparse.Namespace) -> int:
     console = console_of(args)
     if args.action == "fetch":
         if not args.name:
-            raise UsageError(
-                "models fetch without a name", expected="a model's name", do="see: augmint models list"
-            )
+            raise UsageError("models fetch without a name", expected="a model's name", do="see: augmint models list")
         files = fetch(get_card(args.name))
         console.json({"name": args.name, "files": {name: str(path) for name, path in files.items()}})
         for path in files.values():
@@ -42,8 +40,7 @@ def models(args: argparse.Namespace) -> int:
     cards = list_cards()
     console.json({"models": [dataclasses.asdict(card) for card in cards]})
     rows = [
-        [c.name, c.kind, c.modality, f"{c.weights.bytes / 1e6:.1f} MB", c.licence, c.source, c.summary]
-        for c in cards
+        [c.name, c.kind, c.modality, f"{c.weights.bytes / 1e6:.1f} MB", c.licence, c.source, c.summary] for c in cards
     ]
     console.table(["model", "kind", "modality", "size", "licence", "source", ""], rows)
     return 0

@@ -23,9 +23,7 @@ def inspect(args: argparse.Namespace) -> int:
     console.text(found.layout)
     splits = list(found.counts)
     classes = list(found.counts[splits[0]]) if splits else []
-    console.table(
-        ["class", *splits], [[name, *(found.counts[split][name] for split in splits)] for name in classes]
-    )
+    console.table(["class", *splits], [[name, *(found.counts[split][name] for split in splits)] for name in classes])
     shapes = ", ".join(f"{shape} ({count})" for shape, count in found.shapes.items())
     console.text(f"imbalance {found.imbalance:.1f} : 1; shapes: {shapes or 'none'}")
     groups = {"duplicates": found.duplicates, "same content, other label": found.conflicts, "LEAK": found.leaks}

@@ -145,9 +145,7 @@ def _run(commands: Commands[_Parser], name: str) -> None:
     how = parser.add_argument_group("how to run it (never changes the result)")
     how.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes, or auto (default: 1)")
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    how.add_argument(
-        "--max-skipped", type=_share, default=0.05, metavar="SHARE", help="exit 1 above it (default: 5%%)"
-    )
+    how.add_argument("--max-skipped", type=_share, default=0.05, metavar="SHARE", help="exit 1 above it (default: 5%%)")
     how.add_argument("--fresh", action="store_true", help="throw away an earlier run in the folder")
     how.add_argument("--dry-run", action="store_true", help="counts, sizes and a time estimate; writes nothing")
 
@@ -201,9 +199,7 @@ def _methods(commands: Commands[_Parser], name: str) -> None:
 
 def _gates(commands: Commands[_Parser], name: str) -> None:
     examples = ["augmint gates list", "augmint gates list --json", "augmint gates list -q"]
-    parser = _command(
-        commands, name, "quality gates and their options", examples, _late("augmint.cli.lists", "gates")
-    )
+    parser = _command(commands, name, "quality gates and their options", examples, _late("augmint.cli.lists", "gates"))
     parser.add_argument("action", choices=["list"], nargs="?", default="list")
 
 

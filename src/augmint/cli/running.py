@@ -32,9 +32,7 @@ def quickstart(args: argparse.Namespace) -> int:
 def run(args: argparse.Namespace) -> int:
     """``augmint run``."""
     console = console_of(args)
-    values = {
-        name: getattr(args, name) for name in (*_PLAN_FLAGS, *_PLAN_SWITCHES) if getattr(args, name) is not None
-    }
+    values = {name: getattr(args, name) for name in (*_PLAN_FLAGS, *_PLAN_SWITCHES) if getattr(args, name) is not None}
     if args.gate is not None:
         values["gates"] = args.gate
     plan = plan_from(Path(args.config) if args.config else None, values, args.set)

@@ -24,10 +24,10 @@ _EXPECTED_FILES = frozenset({_CLASS_LIST, "readme.md", "readme", "readme.txt", "
 
 @dataclass(frozen=True)
 class Folders(Format):
-    """Class folders, with or without ``train``, ``val`` and ``test`` above them, or ``metadata.csv`` / ``.jsonl``."""
+    """Class folders, with or without ``train``, ``val``, ``test`` above them, or ``metadata.csv`` / ``.jsonl``."""
 
     def scan(self, path: Path, options: ReadOptions) -> Listing:
-        """List the pictures; ids are paths relative to ``path``, classes are sorted as ImageFolder sorts them.
+        """List the pictures; ids are paths relative to ``path``; classes are sorted as ImageFolder sorts them.
 
         Raises:
             DataError: the data set as a whole cannot be used (see the codes in ``layout``, ``labelling``,
@@ -38,7 +38,7 @@ class Folders(Format):
         _refuse_no_pictures(tree, "", f"{str(root)!r}")
         splits = find_splits(tree)
         rows = read_metadata(tree, list(splits), options)
-        parts = [label_part(tree, base, split, rows, options) for base, split in splits.items()]
+        parts = [label_part(tree, base, split, rows) for base, split in splits.items()]
         train = next(part for part in parts if part.split == "train")
         _refuse_no_pictures(tree, train.base, f"{str(root / train.base)!r}")
         for part in parts:

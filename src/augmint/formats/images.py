@@ -1,4 +1,4 @@
-"""Pictures as arrays: safe decoding of untrusted bytes, and a PNG writer whose output depends on the pixels only."""
+"""Pictures as arrays: safe decoding of untrusted bytes, and a PNG writer that stores pixels and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from augmint.formats.kinds import identify
 from augmint.formats.scrub import orientation
 from augmint.formats.scrub import strip_metadata as strip_metadata
 
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Pixels = npt.NDArray[np.uint8 | np.uint16]
 
 MAX_PIXELS = 64_000_000
 _PNG_END = b"IEND\xaeB`\x82"
@@ -105,7 +105,7 @@ def _check_header(image: Image.Image) -> None:
     # Phones store a depth map or a preview behind the picture (MPO); the first frame is the picture.
     if frames > 1 and image.format != "MPO":
         raise SampleError("animated or several pages", f"{frames} frames")
-    if image.mode in _NOT_READ and image.format != "PPM" or image.mode == "F":
+    if (image.mode in _NOT_READ and image.format != "PPM") or image.mode == "F":
         raise SampleError("pixel type not read", _NOT_READ[image.mode])
 
 
@@ -154,6 +154,6 @@ def _bits(image: Image.Image, kind: str, data: bytes) -> int:
         return max(stored) if isinstance(stored, tuple) else int(stored)
     if kind == "PPM":
         arguments = getattr(image, "tile", [(None, None, 0, None)])[0][3]
-        deep = image.mode == "I" or isinstance(arguments, tuple) and int(arguments[1]) > 255
+        deep = image.mode == "I" or (isinstance(arguments, tuple) and int(arguments[1]) > 255)
         return 16 if deep else 8
     return 1 if image.mode == "1" else 8

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from augmint.core.errors import DataError, did_you_mean
 from augmint.core.types import Entry, ReadOptions
@@ -18,7 +17,7 @@ Rows = dict[str, dict[str, Row]]
 
 @dataclass(frozen=True)
 class Part:
-    """One split: its folder with trailing ``/`` ("" for the root), its entries, its classes and how they were found."""
+    """One split: its folder with trailing ``/`` ("" for the root), entries, classes, and how these were found."""
 
     base: str
     split: str
@@ -44,14 +43,17 @@ def read_metadata(tree: Tree, bases: list[str], options: ReadOptions) -> Rows:
         found[folder] = {folder + key: row for key, row in rows.items()}
     if not found and (options.label or options.group):
         flag, column = ("--label", options.label) if options.label else ("--group", options.group)
-        _fault(f"{flag} {column} for {str(tree.root)!r}, which has no metadata file",
-               "metadata.csv or metadata.jsonl in the data set or in train/", f"add the file, or leave {flag} out",
-               "no-metadata")  # fmt: skip
+        raise DataError(
+            f"{flag} {column} for {str(tree.root)!r}, which has no metadata file",
+            expected="metadata.csv or metadata.jsonl in the data set or in train/",
+            do=f"add the file, or leave {flag} out",
+            code="no-metadata",
+        )
     _check_files(tree, found)
     return found
 
 
-def label_part(tree: Tree, base: str, split: str, rows: Rows, options: ReadOptions) -> Part:
+def label_part(tree: Tree, base: str, split: str, rows: Rows) -> Part:
     """The entries of one split.
 
     Raises:
@@ -63,8 +65,12 @@ def label_part(tree: Tree, base: str, split: str, rows: Rows, options: ReadOptio
     own = {key: row for key, row in table.items() if key.startswith(base)}
     without = [name for name in tree.below(base) if name not in own]
     if without:
-        _fault(f"{str(tree.root / without[0])!r}: no row in the metadata ({len(without)} such pictures)",
-               "a row for each picture", "add the rows, or move the pictures away", "no-row")  # fmt: skip
+        raise DataError(
+            f"{str(tree.root / without[0])!r}: no row in the metadata ({len(without)} such pictures)",
+            expected="a row for each picture",
+            do="add the rows, or move the pictures away",
+            code="no-row",
+        )
     if own and all(not row.label for row in own.values()):
         return _by_folder(tree, base, split, own)
     return _by_rows(tree, base, split, own)
@@ -75,10 +81,12 @@ def _by_folder(tree: Tree, base: str, split: str, rows: dict[str, Row]) -> Part:
     check_class_folders(tree, base)
     loose = [name for name in tree.below(base) if "/" not in name[len(base) :]]
     if loose:
-        _fault(f"{str(tree.root / loose[0])!r}: outside every class folder ({len(loose)} such pictures)",
-               "each picture in a class folder, or a metadata file with labels",
-               "move the pictures into class folders, or add metadata.csv with file_name,label",
-               "unlabelled")  # fmt: skip
+        raise DataError(
+            f"{str(tree.root / loose[0])!r}: outside every class folder ({len(loose)} such pictures)",
+            expected="each picture in a class folder, or a metadata file with labels",
+            do="move the pictures into class folders, or add metadata.csv with file_name,label",
+            code="unlabelled",
+        )
     entries = [
         _entry(tree, name, name[len(base) :].split("/", 1)[0], rows[name].group if rows else "", split)
         for name in tree.below(base)
@@ -96,8 +104,12 @@ def _by_rows(tree: Tree, base: str, split: str, rows: dict[str, Row]) -> Part:
             folder, _, rest = name[len(base) :].partition("/")
             if rest and folder != row.label:
                 hint = did_you_mean(row.label, folders)
-                _fault(f"{row.where}: label {row.label!r} for {name!r}", f"{folder!r}, the folder it is in",
-                       f"{hint} correct the row or move the picture".strip(), "label-mismatch")  # fmt: skip
+                raise DataError(
+                    f"{row.where}: label {row.label!r} for {name!r}",
+                    expected=f"{folder!r}, the folder it is in",
+                    do=f"{hint} correct the row or move the picture".strip(),
+                    code="label-mismatch",
+                )
     entries = [_entry(tree, name, rows[name].label, rows[name].group, split) for name in tree.below(base)]
     classes = sorted({*folders, *labels} if both else labels)
     return Part(base, split, entries, classes, "class folders with metadata" if both else "metadata")
@@ -110,15 +122,27 @@ def _entry(tree: Tree, name: str, target: str, group: str, split: str) -> Entry:
 def _check_place(tree: Tree, name: str, folder: str, bases: list[str], taken: list[str]) -> None:
     path = str(tree.root / name)
     if Path(name).suffix.lower() not in READ:
-        _fault(f"{path!r}, which would be ignored", "metadata.csv or metadata.jsonl", "convert it, or rename it if it "
-               "is something else", "ignored-metadata")  # fmt: skip
+        raise DataError(
+            f"{path!r}, which would be ignored",
+            expected="metadata.csv or metadata.jsonl",
+            do="convert it, or rename it if it is something else",
+            code="ignored-metadata",
+        )
     if folder and folder not in bases:
         place = "the data set, or in train/, val/ or test/"
-        _fault(f"{path!r}, which would be ignored where it is", f"metadata directly in {place}",
-               "move it there and name the files from there", "ignored-metadata")  # fmt: skip
-    if folder in taken or (folder and "" in taken):
-        _fault(f"{path!r} and another metadata file for the same pictures", "one", "delete or merge one of them",
-               "ignored-metadata")  # fmt: skip
+        raise DataError(
+            f"{path!r}, which would be ignored where it is",
+            expected=f"metadata directly in {place}",
+            do="move it there and name the files from there",
+            code="ignored-metadata",
+        )
+    if folder in taken or (taken and not folder) or "" in taken:
+        raise DataError(
+            f"{path!r} and another metadata file for the same pictures",
+            expected="one",
+            do="delete or merge one of them",
+            code="ignored-metadata",
+        )
 
 
 def _check_files(tree: Tree, found: Rows) -> None:
@@ -127,8 +151,12 @@ def _check_files(tree: Tree, found: Rows) -> None:
     for rows in found.values():
         for name, row in rows.items():
             if name not in known:
-                _fault(f"{row.where}: file_name {name!r}, {_why_missing(tree, name)}", "a picture that is there",
-                       _nearest(tree, name), "missing-file")  # fmt: skip
+                raise DataError(
+                    f"{row.where}: file_name {name!r}, {_why_missing(tree, name)}",
+                    expected="a picture that is there",
+                    do=_nearest(tree, name),
+                    code="missing-file",
+                )
 
 
 def _why_missing(tree: Tree, name: str) -> str:
@@ -136,14 +164,12 @@ def _why_missing(tree: Tree, name: str) -> str:
 
 
 def _nearest(tree: Tree, name: str) -> str:
+    if "\\" in name:
+        return "write '/' between folder and file"
     folder = name[: name.rfind("/") + 1]
-    beside = [p for p in tree.pictures if p.startswith(folder) and "/" not in p[len(folder) :]]
-    twin = next((p for p in beside if twin_key(p) == twin_key(name)), "")
+    beside = [path for path in tree.below(folder) if "/" not in path[len(folder) :]]
+    twin = next((path for path in beside if twin_key(path) == twin_key(name)), "")
     if twin:
         return f"{twin!r} is there, with other case or Unicode form: correct the row"
     # Comparing with all of a large folder would take minutes.
     return f"{did_you_mean(name, beside[:2000])} correct the row, or add the file".strip()
-
-
-def _fault(got: str, expected: str, do: str, code: str) -> NoReturn:
-    raise DataError(got, expected=expected, do=do, code=code)

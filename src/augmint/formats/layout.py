@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from augmint.core.errors import DataError
 from augmint.formats.names import SPLITS
-from augmint.formats.tree import Tree, subfolders, top
+from augmint.formats.tree import Tree, subfolders, top, within
 
 # Folder names that look like splits but are not among those we read.
 _ALMOST_SPLITS = frozenset({"training", "testing", "eval", "evaluation", "dev", "heldout", "held-out", "trainset"})
@@ -47,19 +47,34 @@ def check_class_folders(tree: Tree, base: str) -> None:
     Raises:
         DataError: code ``nested``.
     """
-    names = top(tree.below(base), base)
-    for name in names:
-        inner = subfolders(tree, f"{base}{name}/")
-        direct = any("/" not in path[len(base) + len(name) + 1 :] for path in tree.below(f"{base}{name}/"))
+    direct = {name for name, _, rest in _parts(tree.below(base), base) if "/" not in rest}
+    folders: dict[str, list[str]] = {name: [] for name in top(tree.below(base), base)}
+    for name, _, rest in _parts(within(tree.folders, base), base):
+        if rest and "/" not in rest:
+            folders.setdefault(name, []).append(rest)
+    for name, inner in folders.items():
         split = next((folder for folder in inner if folder.lower() in SPLITS), "")
+        place = str(tree.root / base / name)
         if split:
-            raise _nested(tree, f"a split {f'{base}{name}/{split}'!r} inside the folder {name!r}",
-                          "train/<class>/, not <class>/train/", f"pass {str(tree.root / base / name)!r}, or swap the "
-                          "two levels")  # fmt: skip
-        if inner and not direct and (name.lower() in _ALMOST_SPLITS or (len(names) == 1 and len(inner) > 1)):
-            raise _nested(tree, f"folder {f'{base}{name}'!r} holds folders only: {', '.join(map(repr, inner[:5]))}",
-                          "class folders one level below the data set or below train/, val/, test/",
-                          f"pass {str(tree.root / base / name)!r}, or rename it to train, val or test")  # fmt: skip
+            raise _nested(
+                tree,
+                f"a split {f'{base}{name}/{split}'!r} inside the folder {name!r}",
+                "train/<class>/, not <class>/train/",
+                f"pass {place!r}, or swap the two levels",
+            )
+        almost = name.lower() in _ALMOST_SPLITS or (len(folders) == 1 and len(inner) > 1)
+        if inner and almost and name not in direct:
+            raise _nested(
+                tree,
+                f"folder {f'{base}{name}'!r} holds folders only: {', '.join(map(repr, inner[:5]))}",
+                "class folders one level below the data set or below train/, val/, test/",
+                f"pass {place!r}, or rename it to train, val or test",
+            )
+
+
+def _parts(paths: list[str], base: str) -> list[tuple[str, str, str]]:
+    """(first name, "/", rest) of each path below ``base``."""
+    return [path[len(base) :].partition("/") for path in paths]
 
 
 def _structured(tree: Tree, name: str) -> bool:

@@ -30,7 +30,7 @@ def check_twins(names: Iterable[str], where: str) -> None:
         twin = seen.setdefault(twin_key(name), name)
         if twin != name:
             raise DataError(
-                f"{where}: {ascii(twin)} and {ascii(name)}, which differ only in case or Unicode form",
+                f"{where}: {twin!a} and {name!a}, which differ only in case or Unicode form",
                 expected="names that stay distinct on every file system",
                 do="rename one of them, or merge the two",
                 code="twins",
@@ -49,8 +49,8 @@ def check_class_names(classes: Iterable[str]) -> None:
         fault = _class_fault(name)
         if fault:
             raise DataError(
-                f"class name {ascii(name)}: {fault}",
-                expected=f"a name that can be a folder: 1 to {MAX_NAME_BYTES} bytes, no '/', not starting with one dot",
+                f"class name {name!a}: {fault}",
+                expected=f"a folder's name: 1 to {MAX_NAME_BYTES} bytes, no '/', not starting with one dot",
                 do="rename the class in your data",
                 code="unsafe-class",
             )

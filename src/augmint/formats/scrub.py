@@ -2,7 +2,7 @@
 
 Each container is walked segment by segment, and only the segments a decoder needs (and the colour profile) are
 kept: an allow-list, because cameras and editors invent new ways to store a name faster than a deny-list grows.
-The only thing written anew is the orientation, in an EXIF block of one tag, since dropping it would turn the picture.
+Only the orientation is written anew, in an EXIF block of one tag, since dropping it would turn the picture.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from augmint.formats.kinds import identify
 from augmint.formats.tiff import strip_tiff
 
 # Ancillary PNG chunks that say how pixels are shown; all others may hold text.
-_PNG_KEPT = frozenset(
-    {b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"bKGD", b"pHYs", b"hIST", b"sPLT", b"cICP", b"mDCV", b"cLLI"}
-)
+_PNG_KEPT = frozenset(b"tRNS gAMA cHRM sRGB iCCP sBIT bKGD pHYs hIST sPLT cICP mDCV cLLI".split())
 _WEBP_KEPT = frozenset({b"VP8X", b"ICCP", b"ALPH", b"VP8 ", b"VP8L"})
 _WEBP_EXIF, _WEBP_XMP = 0x08, 0x04
 # A JPEG marker: not a stuffed zero, not a restart, not a fill byte.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,17 +37,25 @@ class Tree:
 
     def below(self, base: str) -> list[str]:
         """Pictures at any depth under a folder given with its trailing ``/`` ("" for all)."""
-        return [name for name in self.pictures if name.startswith(base)]
+        return within(self.pictures, base)
+
+
+def within(paths: list[str], base: str) -> list[str]:
+    """Those of sorted paths that start with ``base``, which ends in ``/`` or is ""."""
+    if not base:
+        return paths
+    # "0" follows "/" in Unicode, so all paths below "x/" lie before "x0".
+    return paths[bisect_left(paths, base) : bisect_left(paths, base[:-1] + "0")]
 
 
 def top(paths: list[str], base: str) -> list[str]:
-    """Distinct first names below ``base`` of those paths that have a further name below it, sorted."""
+    """Distinct first names below ``base`` of those paths below it that have a further name, sorted."""
     return sorted({path[len(base) :].split("/", 1)[0] for path in paths if "/" in path[len(base) :]})
 
 
 def subfolders(tree: Tree, base: str) -> list[str]:
     """Names of the folders directly in ``base``, sorted as torchvision's ImageFolder sorts classes."""
-    return sorted(f[len(base) :] for f in tree.folders if f.startswith(base) and "/" not in f[len(base) :])
+    return [path[len(base) :] for path in within(tree.folders, base) if "/" not in path[len(base) :]]
 
 
 def kinds_of(files: list[str]) -> str:
@@ -90,9 +99,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def _add(
-    tree: Tree, base: str, entry: os.DirEntry[str], real: Path, seen: set[Path], pending: list[str]
-) -> bool:
+def _add(tree: Tree, base: str, entry: os.DirEntry[str], real: Path, seen: set[Path], pending: list[str]) -> bool:
     """Sort one entry into the tree; True where its name matters to the data set."""
     name = base + entry.name
     if entry.is_symlink():

@@ -1,4 +1,4 @@
-"""Data that augmint does not read, recognised by name, so that the refusal can say what it is and what would help."""
+"""Data that augmint does not read, told by its names, so that a refusal can say what it is and what would help."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ _SLICE = "export slices as PNG (16-bit grey is kept), one folder for each class"
 # suffix -> (what it is, what to do)
 _FILES = {
     **dict.fromkeys(SUFFIXES, ("a single picture", "pass the folder that holds the class folders")),
-    ".npy": ("an array without labels", "save images and labels together: np.savez('data.npz', images=x, labels=y)"),
+    ".npy": (
+        "an array without labels",
+        "save images and labels together: np.savez('data.npz', images=x, labels=y)",
+    ),
     ".nii": (_VOLUMES, _SLICE),
     ".dcm": (_VOLUMES, _SLICE),
     ".json": ("a JSON file; annotation files (COCO) hold boxes or masks, which are not supported", _CROP),
     ".csv": ("a metadata file alone", "pass the folder it is in"),
     ".jsonl": ("a metadata file alone", "pass the folder it is in"),
     ".parquet": ("a Parquet file, which is not read yet", "export the pictures to class folders"),
-    **dict.fromkeys(
-        (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), ("an archive", "unpack it and pass the folder")
-    ),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), ("an archive", "unpack it and pass the folder")),
     **dict.fromkeys(
         (".pkl", ".pickle", ".pt", ".pth", ".joblib"),
         ("a pickle, which can run code when it is opened", "save it as .npz with images and labels"),
@@ -66,7 +67,7 @@ def check_file(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Refuse a folder of boxes, masks, volumes or another library's own format (DataError, code ``unsupported``)."""
+    """Refuse a folder of boxes, masks, volumes or another library's format (DataError, code ``unsupported``)."""
     names = _names(path)
     below = {f"{name}/{inner}" for name in names if (path / name).is_dir() for inner in _names(path / name, 50)}
     lower = {name.lower() for name in names}
@@ -84,7 +85,8 @@ def _diagnose(top: set[str], files: set[str], below: set[str]) -> tuple[str, str
     metadata = any(name.startswith("metadata.") for name in files)
     if any(name.endswith((".nii", ".nii.gz", ".dcm", ".nrrd", ".mha")) for name in files):
         return _VOLUMES, _SLICE
-    if any(n.endswith(".coco.json") or (n.startswith("instances_") and n.endswith(".json")) for n in files):
+    listed = {name.removeprefix("annotations/") for name in below if name.startswith("annotations/")}
+    if any(n.endswith(".json") and (n in listed or "annotations" in n or n.startswith("instances_")) for n in files):
         return f"COCO annotations; {_BOXES}", _CROP
     yolo = any(name.startswith("labels/") and name.endswith(".txt") for name in below)
     if yolo or {"images", "labels"} <= top or ({"data.yaml", "dataset.yaml"} & top and "train/labels" in below):

@@ -1,4 +1,4 @@
-"""The text files of an output set: metadata rows and the class list, written so that ours and others' readers agree."""
+"""The text files of an output set, metadata rows and the class list, written so that all readers agree on them."""
 
 from __future__ import annotations
 

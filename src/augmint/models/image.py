@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class ImageEncoder(Encoder):
 
     name: str
     size: int
-    embed: Net
+    embed: Net = field(repr=False)
     device: str = "cpu"
 
     @property
@@ -71,8 +71,8 @@ class ImageCodec(Codec):
 
     name: str
     size: int
-    embed: Net
-    paint: Net
+    embed: Net = field(repr=False)
+    paint: Net = field(repr=False)
     device: str = "cpu"
 
     @property
@@ -157,7 +157,7 @@ def make_child(frame: F32, anchor: Sample) -> Sample:
     image = image.mean(0, keepdim=True) if colours == 1 else image
     top = np.iinfo(like.dtype).max
     levels = np.rint(image.clamp(0, 1).numpy().transpose(1, 2, 0) * np.float32(top)).astype(like.dtype)
-    pixels = np.concatenate([levels, planes[:, :, colours:]], axis=2).reshape(like.shape)
+    pixels = np.ascontiguousarray(np.concatenate([levels, planes[:, :, colours:]], axis=2)).reshape(like.shape)
     return Sample("", pixels, target=anchor.target, group=anchor.group, split=anchor.split)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,8 @@ class TextEncoder(Encoder):
 
     name: str
     size: int
-    tokenizer: Any
-    embed: Any
+    tokenizer: Any = field(repr=False)
+    embed: Callable[[Tensor], Tensor] = field(repr=False)
     dims: int
     device: str = "cpu"
 

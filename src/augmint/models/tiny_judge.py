@@ -50,7 +50,9 @@ class TinyJudge(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images (n, 3, H, W), RGB 0..1, to features (n, 768): 256 over the whole, 128 in each quarter."""
         if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[-2:]) < MIN_SIDE:
-            raise ValueError(f"x: expected (n, 3, H, W) of at least {MIN_SIDE} px a side, got {tuple(x.shape)}; resize it")
+            raise ValueError(
+                f"x: expected (n, 3, H, W) of at least {MIN_SIDE} px a side, got {tuple(x.shape)}; resize it"
+            )
         places = self.coarse(self.middle(F.relu(self.stem(x * 4 - 2))))
         whole = self.last(places).mean((2, 3))
         quarters = F.adaptive_avg_pool2d(places, 2).flatten(1)

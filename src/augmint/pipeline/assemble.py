@@ -35,9 +35,7 @@ def assemble(assembly: Assembly, progress: Progress) -> None:
     progress.stage("write", sum(map(len, splits.values())), "samples")
     writer = _Writer(assembly)
     for split, files in splits.items():
-        rows = [
-            writer.place(file, progress) for file in sorted(files, key=lambda file: file.sort_key(setup.classes))
-        ]
+        rows = [writer.place(file, progress) for file in sorted(files, key=lambda file: file.sort_key(setup.classes))]
         _put(manifest, out / split / "metadata.jsonl", "".join(map(dump_row, rows)))
     _empty_classes(out, setup.classes)
     _put(manifest, out / "classes.txt", dump_classes(setup.classes))

@@ -205,9 +205,7 @@ class _Run:
                 if "skipped" in row:
                     self.skipped.append(row)
         _, self.real = gather(self.manifest, units, "judge")
-        self.skipped += [
-            {"id": id, "skipped": why, "detail": "", "sha256": ""} for id, why in self.setup.unreadable
-        ]
+        self.skipped += [{"id": id, "skipped": why, "detail": "", "sha256": ""} for id, why in self.setup.unreadable]
         if not self.real:
             raise DataError(
                 f"{self.setup.data}: no usable sample, {len(self.skipped)} unusable",

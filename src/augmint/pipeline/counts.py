@@ -9,9 +9,7 @@ from augmint.core.errors import DataError, UsageError, did_you_mean
 WORDS = ("auto", "minority", "not minority", "not majority", "all")
 
 
-def children_per_class(
-    present: Mapping[str, int], factor: float, strategy: str | Mapping[str, int]
-) -> dict[str, int]:
+def children_per_class(present: Mapping[str, int], factor: float, strategy: str | Mapping[str, int]) -> dict[str, int]:
     """New rows for each class.
 
     Args:

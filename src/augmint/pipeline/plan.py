@@ -187,9 +187,7 @@ def read_config(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     if values is None:
         return {}, {}
     if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
-        raise UsageError(
-            f"{path}: a {type(values).__name__}", expected="a mapping: key: value", do="correct the file"
-        )
+        raise UsageError(f"{path}: a {type(values).__name__}", expected="a mapping: key: value", do="correct the file")
     return values, _key_lines(path, node)
 
 

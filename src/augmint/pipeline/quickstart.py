@@ -20,9 +20,7 @@ SHOTS = 20
 def quickstart(out: str | Path, *, workers: int = 1, seed: int = 0, progress: Progress | None = None) -> Result:
     """Write ``OUT/digits`` (20 real digits of each class, 8 x 8) and make ``OUT/minted`` from it."""
     root, watcher = Path(out), progress or Progress()
-    watcher.say(
-        f"data: {SHOTS} handwritten digits of each class (scikit-learn's, 8 x 8 pixels) -> {root / 'digits'}"
-    )
+    watcher.say(f"data: {SHOTS} handwritten digits of each class (scikit-learn's, 8 x 8 pixels) -> {root / 'digits'}")
     write_digits(root / "digits", SHOTS, seed)
     plan = make_plan({"factor": 3.0, "seed": seed})
     return run(plan, root / "digits", root / "minted", Execution(workers=workers), watcher)

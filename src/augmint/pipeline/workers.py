@@ -302,9 +302,7 @@ def _job_row(job: DrawJob) -> dict[str, Any]:
 
 
 def _provenance(draw: Draw, i: int) -> dict[str, Any]:
-    used = [
-        (str(ref), float(weight)) for ref, weight in zip(draw.refs[i], draw.label_weights[i], strict=True) if ref
-    ]
+    used = [(str(ref), float(weight)) for ref, weight in zip(draw.refs[i], draw.label_weights[i], strict=True) if ref]
     return {
         "refs": [ref for ref, _ in used],
         "label_weights": [round(weight, 6) for _, weight in used],

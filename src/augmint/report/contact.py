@@ -44,9 +44,7 @@ def contact_sheet(classes: Sequence[tuple[str, Sequence[Family]]], title: str) -
     return buffer.getvalue()
 
 
-def _draw_block(
-    sheet: Image.Image, pen: ImageDraw.ImageDraw, families: Sequence[Family], top: int, rows: int
-) -> None:
+def _draw_block(sheet: Image.Image, pen: ImageDraw.ImageDraw, families: Sequence[Family], top: int, rows: int) -> None:
     # Parent above, child in the middle, second parent below: the eye reads the child as what lies between.
     for row, word in enumerate(("parent", "child", "parent")[:rows]):
         colour = _CHILD if word == "child" else _FAINT

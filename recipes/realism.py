@@ -55,6 +55,17 @@ def moments(maps: list[Tensor]) -> Tensor:
     return torch.cat(parts, 1)
 
 
+def energy(x: Tensor) -> Tensor:
+    """Log contrast of images (n, 3, H, W): of the whole, and between neighbours at four scales: (n, 5)."""
+    x = x.clamp(0, 1)
+    found = [(x.var((1, 2, 3)) + 1e-5).sqrt()]
+    for _ in range(4):
+        across, down = x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
+        found.append(across.abs().mean((1, 2, 3)) + down.abs().mean((1, 2, 3)))
+        x = F.avg_pool2d(x, 2)
+    return torch.log(torch.stack(found, 1) + 1e-3)
+
+
 class Critic(nn.Module):
     """Patch scores (n, patches) from the shallow maps; large is real (hinge)."""
 

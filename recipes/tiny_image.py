@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from drawings import disc_triples, stroke_triples
 from pictures import grow, look, photo_triples, photos, random_view, soften, tiny_imagenet
-from realism import Critic, Shallow, critic_loss, moments, pretrained
+from realism import Critic, Shallow, critic_loss, energy, moments, pretrained
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -94,8 +94,10 @@ class Material:
         return x.clamp(0, 1), (self.features[pick].float() - self.center) / self.scale
 
 
-def triples(g: torch.Generator, data: Material, counts: tuple[int, int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Pictures A, B, the true one at t between them, and t (n,): photos, strokes, discs."""
+def triples(
+    g: torch.Generator, data: Material, counts: tuple[int, int, int], size: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Pictures A, B, the true one at t between them (n, 3, size, size), and t (n,): photos, strokes, discs."""
     n_photo, n_stroke, n_disc = counts
     sharp = bool(torch.rand(1, generator=g) < 0.6)
     t = torch.rand(sum(counts), generator=g)
@@ -103,10 +105,13 @@ def triples(g: torch.Generator, data: Material, counts: tuple[int, int, int]) ->
     t = torch.where(torch.rand(len(t), generator=g) < 0.2, 0.0, t)
     tp, ts, td = t.split(counts)
     pick = torch.randint(len(data.tiny), (n_photo,), generator=g)
-    drawn = stroke_triples(g, n_stroke, ts, 28 if torch.rand(1, generator=g) < 0.5 else 32)
-    drawn = tuple(grow(x, 64, sharp) for x in drawn)
-    parts = photo_triples(g, data.tiny[pick], tp, 64), drawn, disc_triples(g, n_disc, td, 64)
-    a, b, mid = (torch.cat(x) for x in zip(*parts, strict=True))
+    pen = 28 if torch.rand(1, generator=g) < 0.5 else 32
+    parts = (
+        photo_triples(g, data.tiny[pick], tp, 64),
+        stroke_triples(g, n_stroke, ts, pen),
+        disc_triples(g, n_disc, td, 64),
+    )
+    a, b, mid = (torch.cat([grow(x, size, sharp) for x in kind]) for kind in zip(*parts, strict=True))
     return a, b, mid, t
 
 
@@ -145,7 +150,7 @@ class Lesson(nn.Module):
         """Rebuild, teach and interpolate at 64 px, everything through one pass of each half."""
         x, target = data.taught(g, 16)
         x[:6] = soften(x[:6], 32 if torch.rand(1, generator=g) < 0.7 else 28)
-        a, b, mid, t = triples(g, data, (6, 8, 4))
+        a, b, mid, t = triples(g, data, (6, 8, 4), 64)
         a[:2], b[:2], mid[:2] = soften(a[:2], 32), soften(b[:2], 32), soften(mid[:2], 32)
         z = self.codec.encode(torch.cat([x, a, b]))
         zx, za, zb = z.split([len(x), len(a), len(b)])
@@ -156,16 +161,18 @@ class Lesson(nn.Module):
         rx, ra, rm = out.split([len(x), len(a), len(mid)])
         return {
             "rec": likeness(torch.cat([rx, ra]), torch.cat([x, a])),
-            "teach": 0.2 * self.teach(zx, target),
+            "teach": 0.2 * self.teach(F.adaptive_avg_pool2d(zx, CELLS), target),
             "mid": likeness(rm, mid),
         }
 
     def move(self, g: torch.Generator, data: Material, realism: "Realism") -> dict[str, Tensor]:
         """`small` with midpoints of real same-class pairs, which must look real, and trains the critic on the side."""
-        x, target = data.taught_pairs(g, 10)
+        pairs, counts, size = random_choice(g, ((10, (4, 10, 4), 64), (3, (1, 2, 2), 128), (3, (1, 2, 2), 128)))
+        x, target = data.taught_pairs(g, pairs)
         if torch.rand(1, generator=g) < 0.5:
             x = soften(x, 32, sharp=bool(torch.rand(1, generator=g) < 0.6))
-        a, b, mid, t = triples(g, data, (4, 10, 4))
+        a, b, mid, t = triples(g, data, counts, size)
+        x = grow(x, size, sharp=True)
         z = self.codec.encode(torch.cat([x, a, b]))
         zx, za, zb = z.split([len(x), len(a), len(b)])
         z1, z2 = zx.chunk(2)
@@ -177,10 +184,19 @@ class Lesson(nn.Module):
         rx, rm, rb = out.split([len(x), len(a), len(between)])
         losses = {
             "rec": likeness(rx, x),
-            "teach": 0.2 * self.teach(zx, target),
+            "teach": 0.2 * self.teach(F.adaptive_avg_pool2d(zx, CELLS), target),
             "mid": likeness(rm, mid),
         }
         return losses | realism(x, share, mid, rb, rm, rx[::3])
+
+
+Load = tuple[int, tuple[int, int, int], int]
+"""Real pairs of a step, its triples of each kind, and their size in px."""
+
+
+def random_choice(g: torch.Generator, loads: tuple[Load, ...]) -> Load:
+    """One of the loads, each as likely."""
+    return loads[int(torch.randint(len(loads), (1,), generator=g))]
 
 
 class Realism:
@@ -200,13 +216,16 @@ class Realism:
         self.study(real, fake, double)
         m1, m2, m3 = moments(real).split([len(rb), len(rb), len(rm)])
         wanted = torch.cat([torch.lerp(m1, m2, share.flatten(1)), m3])
+        e1, e2, e3 = energy(torch.cat([x, mid])).split([len(rb), len(rb), len(rm)])
+        contrast = torch.cat([torch.lerp(e1, e2, share.flatten(1)), e3])
         self.critic.requires_grad_(False)
         fooled = -self.critic(fake).mean()
         self.critic.requires_grad_(True)
         known = [(m[len(rb) :] - torch.cat([r[len(x) :], r[: len(x) : 3]])).abs().mean() for m, r in zip(made, real)]
         return {
             "maps": 0.1 * torch.stack(known).mean(),
-            "moments": 0.3 * (moments(fake) - wanted).abs().mean(),
+            "moments": 0.8 * (moments(fake) - wanted).abs().mean(),
+            "contrast": 0.08 * (energy(torch.cat([rb, rm])) - contrast).abs().mean(),
             "critic": self.weight * fooled,
         }
 

@@ -117,7 +117,7 @@ class _Pool:
         for member in self.members:
             if member.item is None and todo:
                 member.item = todo.popleft()
-                with contextlib.suppress(BrokenPipeError):  # its death is noticed, and mended, in _collect
+                with contextlib.suppress(OSError):  # its death is noticed, and mended, in _collect
                     member.pipe.send(items[member.item])
 
     def _spawn(self) -> _Member:
@@ -132,7 +132,7 @@ class _Pool:
         assert member.item is not None
         try:
             ok, payload = member.pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # OSError: it died in the middle of its answer
             self._bury(member, todo)
             return False, None
         member.item = None

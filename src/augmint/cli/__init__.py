@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from types import FrameType
 
 from augmint.cli.parser import parse
-from augmint.core.errors import AugmintError
+from augmint.cli.say import say
+from augmint.core.errors import AugmintError, RunError
 
 
 class Terminated(BaseException):
@@ -25,44 +26,65 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parse(words)
         if isinstance(args, int):
+            sys.stdout.flush()
             return args
         _catch_signals()
         return int(args.handler(args))
     except AugmintError as error:
         return _tell(error, as_json="--json" in words)
     except (KeyboardInterrupt, Terminated) as stop:
-        code = 143 if isinstance(stop, Terminated) else 130
-        print(f"interrupted; finished units are kept. Resume with: {_command(words)}", file=sys.stderr)
-        return code
-    except BrokenPipeError:
-        # The reader went away (`augmint ... | head`); python would complain again when it flushes at exit.
+        return _interrupted(words, 143 if isinstance(stop, Terminated) else 130)
+    except BrokenPipeError:  # `augmint --help | head`; python would complain again when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _tell(_no_access(error), as_json="--json" in words)
     except Exception as error:
-        return _bug(error)
+        return _bug(error, as_json="--json" in words)
+
+
+def _interrupted(words: Sequence[str], code: int) -> int:
+    if "--json" in words:
+        _print_error("interrupted", "a signal", "none", f"resume with: {_command(words)}")
+    say(f"interrupted; finished units are kept. Resume with: {_command(words)}", sys.stderr)
+    return code
+
+
+def _no_access(error: OSError) -> RunError:
+    return RunError(
+        str(error),
+        expected="files and folders that can be read and written",
+        do="mend it, then run the same command: finished units are kept",
+        code="files",
+    )
 
 
 def _tell(error: AugmintError, *, as_json: bool) -> int:
     if os.environ.get("AUGMINT_DEBUG") == "1":
         raise error
     if as_json:
-        import json
-
-        facts = {"code": error.code, "got": error.got, "expected": error.expected, "do": error.do}
-        print(json.dumps({"schema_version": 1, "error": facts}, ensure_ascii=False))
-    print(f"error\n{error}", file=sys.stderr)
+        _print_error(error.code, error.got, error.expected, error.do)
+    say(f"error\n{error}", sys.stderr)
     return error.exit_code
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: Exception, *, as_json: bool) -> int:
+    facts = RunError(
+        f"an internal error, {type(error).__name__}: {error}",
+        expected="none",
+        do="run again with AUGMINT_DEBUG=1 and report the traceback; finished units are kept",
+        code="internal",
+    )
     if os.environ.get("AUGMINT_DEBUG") == "1":
         raise error
-    print(
-        f"error\ngot: an internal error, {type(error).__name__}: {error}\nexpected: none\n"
-        "do: run again with AUGMINT_DEBUG=1 and report the traceback; finished units are kept",
-        file=sys.stderr,
-    )
-    return 3
+    return _tell(facts, as_json=as_json)
+
+
+def _print_error(code: str, got: str, expected: str, do: str) -> None:
+    import json
+
+    facts = {"code": code, "got": got, "expected": expected, "do": do}
+    say(json.dumps({"schema_version": 1, "error": facts}, ensure_ascii=False), sys.stdout)
 
 
 def _command(words: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from augmint.cli.show import console_of
+from augmint.core.errors import UsageError
 from augmint.pipeline.inspect import inspect as inspect_data
 from augmint.pipeline.replay import replay as replay_child
 from augmint.pipeline.verify import verify as verify_folder
@@ -55,12 +56,21 @@ def verify(args: argparse.Namespace) -> int:
     return checked.exit_code
 
 
+def _save(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise UsageError(
+            f"--save {path}: {error.strerror}", expected="a file to write", do="change --save", code="not-writable"
+        ) from error
+
+
 def replay(args: argparse.Namespace) -> int:
     """``augmint replay``."""
     console = console_of(args)
     done = replay_child(args.out, args.sample_id, args.data)
     if args.save:
-        Path(args.save).write_bytes(done.data)
+        _save(Path(args.save), done.data)
     facts = {
         "id": done.id,
         "identical": done.identical,

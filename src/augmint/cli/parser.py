@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
+import shlex
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -26,14 +28,12 @@ class _Parser(argparse.ArgumentParser):
     """Errors in three parts, as everywhere else."""
 
     def error(self, message: str) -> NoReturn:
-        known = [word for action in self._actions for word in action.option_strings]
-        known += list(COMMANDS) if self.prog == "augmint" else []
-        word = message.rpartition(": ")[2].split()[0].strip("'") if message else ""
-        word = message.split("invalid choice: ")[-1].split("'")[1] if "invalid choice: '" in message else word
+        known = [word for action in self._actions for word in (*action.option_strings, *(action.choices or ()))]
+        wrong = re.search(r"(?:invalid choice|unrecognized arguments): '?([^\s'=]+)", message)
         raise UsageError(
             f"{self.prog}: {message}",
             expected=f"arguments as in: {self.prog} -h",
-            do=f"{did_you_mean(word, known)} see {self.prog} -h".strip(),
+            do=f"{did_you_mean(wrong[1] if wrong else '', known)} see {self.prog} -h".strip(),
             code="arguments",
         )
 
@@ -49,13 +49,21 @@ def _late(module: str, name: str) -> Handler:
 
 def parse(words: Sequence[str]) -> argparse.Namespace | int:
     """The arguments of a command, with its ``handler``; an exit code when help or version was asked for."""
-    parser = _Parser("augmint", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(
+        "augmint",
+        description=_ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     parser.add_argument("--version", action="version", version=f"augmint {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, build in COMMANDS.items():
         build(commands, name)
     try:
-        return parser.parse_args(words or ["--help"])
+        args, extra = parser.parse_known_args(words or ["--help"])
+        if extra:  # told by the command's own parser, which knows its flags
+            args.parser.error(f"unrecognized arguments: {shlex.join(extra)}")
+        return args
     except SystemExit as stop:
         return int(stop.code or 0)
 
@@ -73,9 +81,10 @@ def _command(
         help=summary,
         description=summary,
         epilog=f"examples:\n{lines}",
+        allow_abbrev=False,  # a script's abbreviation would break when a flag is added
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(handler=handler)
+    parser.set_defaults(handler=handler, parser=parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="errors only")
     parser.add_argument("-v", "--verbose", action="store_true", help="log to stderr")

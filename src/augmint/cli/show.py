@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import logging
 import sys
@@ -13,13 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console as RichConsole
+from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
-from rich.table import Table
+from rich.table import Column, Table
 
+from augmint.cli.say import clean, say
 from augmint.pipeline.progress import Progress
 
 _SECONDS_BETWEEN_LINES = 30.0
+_WIDE = 10_000
 
 
 @dataclass(frozen=True)
@@ -33,25 +37,30 @@ class Console:
     def text(self, line: str) -> None:
         """A line of the result; on stderr under ``--json``, where stdout is one object."""
         if not self.quiet and not self.as_json:
-            print(_clean(line))
+            say(line, sys.stdout)
 
     def warn(self, line: str) -> None:
         """A line the user must see even with ``-q``."""
-        print(_clean(line), file=sys.stderr)
+        say(line, sys.stderr)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table of the result."""
         if self.quiet or self.as_json or not rows:
             return
-        table = Table(*head, box=None, pad_edge=False)
+        # Cut to the width of a terminal, never in a pipe: scripts look for names.
+        width = None if sys.stdout.isatty() else _WIDE
+        table = Table(*(Column(word, overflow="fold") for word in head), box=None, pad_edge=False)
         for row in rows:
-            table.add_row(*(_clean(str(cell)).replace("[", "\\[") for cell in row))
-        RichConsole(highlight=False, soft_wrap=True).print(table)
+            table.add_row(*(escape(clean(str(cell))) for cell in row))
+        console = RichConsole(highlight=False, width=width, file=io.StringIO(), no_color=True)
+        with console.capture() as caught:
+            console.print(table)
+        say("\n".join(line.rstrip() for line in caught.get().rstrip("\n").split("\n")), sys.stdout)
 
     def json(self, facts: dict[str, Any]) -> None:
         """The one object of ``--json``."""
         if self.as_json:
-            print(json.dumps({"schema_version": 1, **facts}, ensure_ascii=False, default=str))
+            say(json.dumps({"schema_version": 1, **facts}, ensure_ascii=False, default=str), sys.stdout)
 
     @contextlib.contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -70,11 +79,6 @@ def console_of(args: argparse.Namespace) -> Console:
     if args.verbose:
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
     return Console(args.json, args.quiet, not args.no_progress)
-
-
-def _clean(text: str) -> str:
-    """Names come from the data: no control characters reach the terminal."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
 
 
 def _bars() -> RichProgress:
@@ -109,7 +113,7 @@ class _Bars(Progress):
         self.bars.update(self.task, advance=steps, speed=speed)
 
     def say(self, message: str) -> None:
-        self.bars.console.print(_clean(message), highlight=False, markup=False)
+        self.bars.console.print(clean(message), highlight=False, markup=False)
 
 
 class _Lines(Progress):
@@ -134,7 +138,7 @@ class _Lines(Progress):
         passed = max(now - self.begin, 1e-9)
         left = (self.total - self.done) * passed / max(self.done, 1e-9)
         speed = f", {self.done / passed:.1f} {self.unit}/s" if self.unit == "samples" else ""
-        print(f"{self.name}: {self.done / max(self.total, 1e-9):.0%}{speed}, {left:.0f} s left", file=sys.stderr)
+        say(f"{self.name}: {self.done / max(self.total, 1e-9):.0%}{speed}, {left:.0f} s left", sys.stderr)
 
     def say(self, message: str) -> None:
-        print(_clean(message), file=sys.stderr)
+        say(message, sys.stderr)

@@ -82,9 +82,10 @@ class SampleError(Exception):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"did you mean 'noise'?"`` for the nearest known word, or ``""``."""
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else ""
+    """``"did you mean 'noise'?"`` for the nearest known word in any case, or ``""``."""
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"did you mean {by_lower[close[0]]!r}?" if close else ""
 
 
 def unknown(kind: str, word: str, known: Iterable[str], *, where: str = "") -> UsageError:

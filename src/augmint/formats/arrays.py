@@ -13,22 +13,12 @@ import numpy as np
 from augmint.core.errors import DataError, SampleError, did_you_mean
 from augmint.core.protocols import Format
 from augmint.core.types import Entry, Listing, ReadOptions, Sample
-from augmint.formats.images import MAX_PIXELS, write_png
+from augmint.formats.array_keys import Part, family_of, find_parts, in_unit, listed, need
+from augmint.formats.images import write_png
 from augmint.formats.names import SPLITS, check_twins
 from augmint.formats.npz import Array, Member, open_npz
 from augmint.formats.unsupported import check_path
 
-# (images, labels, split or "" for all) of every naming in use; the first family whose images are there is taken.
-_FAMILIES: tuple[tuple[tuple[str, str, str], ...], ...] = (
-    (("images", "labels", ""),),
-    (("x", "y", ""),),
-    (("x_train", "y_train", "train"), ("x_val", "y_val", "val"), ("x_test", "y_test", "test")),
-    (
-        ("train_images", "train_labels", "train"),
-        ("val_images", "val_labels", "val"),
-        ("test_images", "test_labels", "test"),
-    ),
-)
 _CLASSES, _SPLIT, _GROUPS = "classes", "split", "groups"
 
 
@@ -50,7 +40,7 @@ class Arrays(Format):
         """
         path = check_path(Path(path))
         members = open_npz(path)
-        parts = _parts(path, members, options)
+        parts = find_parts(path, members, options)
         labels = [_labels(path, members, part) for part in parts]
         names = _class_names(path, members)
         classes = tuple(names) or _classes_of(labels)
@@ -71,11 +61,17 @@ class Arrays(Format):
         """One row as an array.
 
         Raises:
-            SampleError: floats that are not finite or not in 0..1.
+            SampleError: floats that are not finite or not in 0..1; a file that went or shrank since the scan.
+            DataError: the archive is damaged, so that no row can be read.
         """
-        stat = entry.source.stat()
-        values = _images(entry.source, stat.st_mtime_ns, stat.st_size)
-        stored = values[entry.split if entry.split in values else ""][entry.row]
+        try:
+            stat = entry.source.stat()
+            values = _images(entry.source, stat.st_mtime_ns, stat.st_size)
+            stored = values[entry.split if entry.split in values else ""][entry.row]
+        except OSError as error:
+            raise SampleError("cannot be opened", error.strerror or "") from error
+        except LookupError as error:
+            raise SampleError("the row is gone", "the file changed since it was listed") from error
         pixels, info = _pixels(np.asarray(stored))
         return Sample(entry.id, pixels, entry.target, entry.group, entry.split, info=info)
 
@@ -84,97 +80,7 @@ class Arrays(Format):
         return write_png(sample.content)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Keys of one split's images and labels; ``split`` is "" where one pair of arrays holds all."""
-
-    images: str
-    labels: str
-    split: str
-
-
-def _parts(path: Path, members: dict[str, Member], options: ReadOptions) -> list[_Part]:
-    parts = _family(members)
-    if not parts:
-        raise DataError(
-            f"{str(path)!r}: keys {_list(members)}",
-            expected="images and labels, x and y, or x_train, y_train, x_test, y_test",
-            do="save it with np.savez('data.npz', images=x, labels=y)",
-            code="missing-key",
-        )
-    if options.label:
-        if len(parts) > 1:
-            raise DataError(
-                f"{str(path)!r}: --label {options.label} for a file with {parts[0].labels} and {parts[1].labels}",
-                expected="one labels array",
-                do="leave --label out",
-                code="missing-key",
-            )
-        parts = [_Part(parts[0].images, options.label, parts[0].split)]
-    for part in parts:
-        _need(path, members, part.labels)
-        _check_images(path, members[part.images])
-    return parts
-
-
-def _family(members: dict[str, Member]) -> list[_Part]:
-    """The pairs of keys that are there; keys may be written in any case (``X``, ``y``)."""
-    lower = {name.lower(): name for name in members}
-    for family in _FAMILIES:
-        if family[0][0] in lower:
-            pairs = [pair for pair in family if pair[0] in lower]
-            return [_Part(lower[images], lower.get(labels, labels), split) for images, labels, split in pairs]
-    return []
-
-
-def _check_images(path: Path, member: Member) -> None:
-    shape, dtype, where = member.shape, member.dtype, f"{member.name!r} of shape {member.shape}, {member.dtype}"
-    if len(shape) == 4 and shape[3] not in (1, 2, 3, 4) and shape[1] in (1, 2, 3, 4):
-        raise DataError(
-            f"{str(path)!r}: {where}",
-            expected="channels last, (n, H, W, C)",
-            do="x.transpose(0, 2, 3, 1)",
-            code="shape",
-        )
-    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 2, 3, 4)):
-        raise DataError(
-            f"{str(path)!r}: {where}",
-            expected="(n, H, W) or (n, H, W, C) with C = 1 to 4",
-            do="reshape it",
-            code="shape",
-        )
-    if 0 in shape or shape[1] * shape[2] > MAX_PIXELS:
-        raise DataError(
-            f"{str(path)!r}: {where}",
-            expected=f"at least one picture, of 1 to {MAX_PIXELS} pixels",
-            do="check the array",
-            code="shape",
-        )
-    deep = dtype.kind == "u" and dtype.itemsize == 2
-    if deep and len(shape) == 4 and shape[3] > 1:
-        raise DataError(
-            f"{str(path)!r}: {where}",
-            expected="uint8 for colour; 16 bits are kept for grey only",
-            do="(x >> 8).astype(np.uint8)",
-            code="dtype",
-        )
-    if not (dtype == np.uint8 or deep or dtype.kind == "f"):
-        raise DataError(
-            f"{str(path)!r}: {where}",
-            expected="uint8, uint16 (grey), or floats in 0..1",
-            do="x.astype(np.uint8) for 0..255",
-            code="dtype",
-        )
-    if dtype.kind == "f" and not _in_unit(member.first()):
-        raise DataError(
-            f"{str(path)!r}: {where}, whose first picture is not in 0..1",
-            expected="floats in 0..1, none of them NaN",
-            do="for 0..255: x.astype(np.uint8)",
-            code="dtype",
-        )
-
-
-def _labels(path: Path, members: dict[str, Member], part: _Part) -> Array:
+def _labels(path: Path, members: dict[str, Member], part: Part) -> Array:
     """(n,) whole numbers or strings."""
     member, count = members[part.labels], members[part.images].shape[0]
     where = f"{member.name!r} of shape {member.shape}, {member.dtype}"
@@ -244,11 +150,9 @@ def _class_names(path: Path, members: dict[str, Member]) -> list[str]:
 
 
 def _classes_of(labels: Sequence[Array]) -> tuple[str, ...]:
-    """Distinct labels of all splits: numbers by value, strings by code point."""
-    if len({values.dtype.kind in "US" for values in labels}) > 1:
-        return tuple(sorted({str(value) for values in labels for value in values.tolist()}))
-    return tuple(str(value) for value in sorted({int(v) if not isinstance(v, str) else v
-                 for values in labels for v in values.tolist()}))  # fmt: skip
+    """Distinct labels of all splits: numbers by value, then strings by code point."""
+    values = {value if isinstance(value, str) else int(value) for part in labels for value in part.tolist()}
+    return tuple(str(value) for value in sorted(values, key=lambda value: (isinstance(value, str), value)))
 
 
 def _targets(where: str, values: Array, names: list[str]) -> list[str]:
@@ -270,7 +174,7 @@ def _targets(where: str, values: Array, names: list[str]) -> list[str]:
 
 
 def _entries(
-    path: Path, members: dict[str, Member], part: _Part, targets: list[str], options: ReadOptions
+    path: Path, members: dict[str, Member], part: Part, targets: list[str], options: ReadOptions
 ) -> list[Entry]:
     count = len(targets)
     splits = [part.split] * count if part.split else _splits(path, members, count)
@@ -297,11 +201,11 @@ def _splits(path: Path, members: dict[str, Member], count: int) -> list[str]:
     return [SPLITS[value.lower()] for value in values]
 
 
-def _groups(path: Path, members: dict[str, Member], part: _Part, count: int, options: ReadOptions) -> list[str]:
+def _groups(path: Path, members: dict[str, Member], part: Part, count: int, options: ReadOptions) -> list[str]:
     key = options.group or (_GROUPS if _GROUPS in members else "")
     if not key:
         return [""] * count
-    _need(path, members, key)
+    need(path, members, key)
     if part.split:
         raise DataError(
             f"{str(path)!r}: groups in {key!r} beside {part.images!r}",
@@ -338,7 +242,7 @@ def _check_known(path: Path, entries: list[Entry], names: list[str]) -> None:
             hint = did_you_mean(str(entry.target), sorted(map(str, known)))
             raise DataError(
                 f"{str(path)!r}: label {entry.target!r} of row {entry.row} ({entry.split})",
-                expected=f"one of: {_list(sorted(map(str, known)))}",
+                expected=f"one of: {listed(sorted(map(str, known)))}",
                 do=f"{hint} correct the labels".strip(),
                 code="unknown-class",
             )
@@ -364,7 +268,7 @@ def _warnings(
 def _images(path: Path, modified_ns: int, size: int) -> dict[str, Array]:
     """The image arrays of a file by split, opened once for as long as the file does not change."""
     members = open_npz(path)
-    return {part.split: members[part.images].read() for part in _family(members)}
+    return {part.split: members[part.images].read() for part in family_of(members)}
 
 
 def _pixels(stored: Array) -> tuple[Array, dict[str, Any]]:
@@ -374,27 +278,6 @@ def _pixels(stored: Array) -> tuple[Array, dict[str, Any]]:
     info: dict[str, Any] = {"format": "NPZ", "dtype": str(stored.dtype), "bits": 8 * stored.dtype.itemsize}
     if stored.dtype.kind != "f":
         return np.array(stored, stored.dtype.newbyteorder("="), order="C"), info
-    if not _in_unit(stored):
+    if not in_unit(stored):
         raise SampleError("floats that are not in 0..1", "NaN" if not np.isfinite(stored).all() else "")
     return np.rint(stored.astype(np.float64) * 255).astype(np.uint8), {**info, "reduced": "floats read as 8 bits"}
-
-
-def _in_unit(values: Array) -> bool:
-    # NaN compares false, so it is refused too.
-    return bool((values >= 0).all() and (values <= 1).all())
-
-
-def _need(path: Path, members: dict[str, Member], key: str) -> None:
-    if key not in members:
-        hint = did_you_mean(key, members)
-        raise DataError(
-            f"{str(path)!r}: no key {key!r}; the keys are {_list(members)}",
-            expected=f"a key {key!r}",
-            do=f"{hint} add it".strip(),
-            code="missing-key",
-        )
-
-
-def _list(names: Any) -> str:
-    shown = [repr(name) for name in names]
-    return ", ".join(shown[:20]) + (", ..." if len(shown) > 20 else "")

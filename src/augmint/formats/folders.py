@@ -102,7 +102,12 @@ def _class_order(tree: Tree, train: Part) -> tuple[str, ...]:
     try:
         listed = parse_classes(path.read_text("utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: bytes that are not UTF-8", expected="text in UTF-8", do="convert it") from error
+        raise DataError(
+            f"{path}: bytes that are not UTF-8",
+            expected="class names in UTF-8, one a line",
+            do=f"convert it: iconv -f latin1 -t utf-8 {_CLASS_LIST}",
+            code="bad-encoding",
+        ) from error
     odd = sorted(set(listed) ^ set(train.classes))
     if odd:
         side = "is listed but is no class of the data" if odd[0] in listed else "is not listed"

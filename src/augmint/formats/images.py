@@ -13,13 +13,12 @@ from PIL import Image
 
 from augmint.core.errors import SampleError
 from augmint.formats.kinds import identify
-from augmint.formats.scrub import orientation
+from augmint.formats.scrub import orientation, png_chunks
 from augmint.formats.scrub import strip_metadata as strip_metadata
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
 
 MAX_PIXELS = 64_000_000
-_PNG_END = b"IEND\xaeB`\x82"
 # Pillow's mode -> the mode the array is made from; modes not listed become RGB.
 _MODE = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGBA": "RGBA", "RGBa": "RGBA", "PA": "RGBA"}
 _MODE_WITH_ALPHA = {"L": "LA", "P": "RGBA", "RGB": "RGBA"}
@@ -88,8 +87,8 @@ def _check_bytes(kind: str, data: bytes) -> None:
         if len(data) >= 24 and 0 in struct.unpack_from(">II", data, 16):
             raise SampleError("zero size")
         # Pillow reads a PNG whose end is missing as long as the pixels are there; a cut file is a cut file.
-        if _PNG_END not in data:
-            raise SampleError("cut short", "no end chunk")
+        for _ in png_chunks(data):
+            pass
     if kind == "WEBP" and struct.unpack_from("<I", data, 4)[0] + 8 > len(data):
         raise SampleError("cut short", "fewer bytes than the header says")
 
@@ -152,8 +151,10 @@ def _bits(image: Image.Image, kind: str, data: bytes) -> int:
     if kind == "TIFF":
         stored = getattr(image, "tag_v2", {}).get(258, (1,))
         return max(stored) if isinstance(stored, tuple) else int(stored)
+    if image.mode == "1":
+        return 1
     if kind == "PPM":
         arguments = getattr(image, "tile", [(None, None, 0, None)])[0][3]
         deep = image.mode == "I" or (isinstance(arguments, tuple) and int(arguments[1]) > 255)
         return 16 if deep else 8
-    return 1 if image.mode == "1" else 8
+    return 8

@@ -67,13 +67,7 @@ def read_rows(path: Path, options: ReadOptions, *, folders_label: bool) -> dict[
         if columns is None:
             columns = _choose_columns(where, list(record), options, folders_label)
         name = _inside(record.get(_NAME), where)
-        if name in rows:
-            raise DataError(
-                f"{where}: file_name {name!r} a second time (first in {rows[name].where})",
-                expected="one row for each file",
-                do="delete one of the rows",
-                code="duplicate-row",
-            )
+        _check_first(name, where, rows)
         label = _label(record, columns.label, where, label_kind) if columns.label else ""
         label_kind = label_kind or type(record.get(columns.label))
         # Labels and groups repeat: interning keeps a million rows small.
@@ -86,6 +80,16 @@ def read_rows(path: Path, options: ReadOptions, *, folders_label: bool) -> dict[
             code="empty-metadata",
         )
     return rows
+
+
+def _check_first(name: str, where: str, rows: dict[str, Row]) -> None:
+    if name in rows:
+        raise DataError(
+            f"{where}: file_name {name!r} a second time (first in {rows[name].where})",
+            expected="one row for each file",
+            do="delete one of the rows",
+            code="duplicate-row",
+        )
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -12,7 +12,7 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from PIL import ExifTags, Image
 
@@ -20,6 +20,7 @@ from augmint.core.errors import SampleError
 from augmint.formats.kinds import identify
 from augmint.formats.tiff import strip_tiff
 
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 # Ancillary PNG chunks that say how pixels are shown; all others may hold text.
 _PNG_KEPT = frozenset(b"tRNS gAMA cHRM sRGB iCCP sBIT bKGD pHYs hIST sPLT cICP mDCV cLLI".split())
 _WEBP_KEPT = frozenset({b"VP8X", b"ICCP", b"ALPH", b"VP8 ", b"VP8L"})
@@ -65,21 +66,33 @@ def _exif_for(data: bytes, kind: str) -> bytes:
     return _EXIF_ORIENTATION % turned if turned != 1 else b""
 
 
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(name, start, end) of every chunk of a PNG up to its end chunk.
+
+    Raises:
+        SampleError: "cut short" where the end chunk is never reached.
+    """
+    at, name = len(_PNG_MAGIC), b""
+    while name != b"IEND":
+        if at + 12 > len(data):
+            raise SampleError("cut short", "no end chunk")
+        length, name = struct.unpack_from(">I4s", data, at)
+        yield name, at, at + 12 + length
+        at += 12 + length
+    if at > len(data):
+        raise SampleError("cut short", "no end chunk")
+
+
 def _strip_png(data: bytes) -> bytes:
     exif = _exif_for(data, "PNG")
-    parts, at, name = [data[:8]], 8, b""
-    while name != b"IEND":
-        length, name = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + length
-        if end > len(data):
-            raise SampleError("cut short")
+    parts = [_PNG_MAGIC]
+    for name, start, end in png_chunks(data):
         critical = not name[0] & 0x20
         if critical or name in _PNG_KEPT:
-            parts.append(data[at:end])
+            parts.append(data[start:end])
         if name == b"IHDR" and exif:
             body = b"eXIf" + exif
             parts.append(struct.pack(">I", len(exif)) + body + struct.pack(">I", zlib.crc32(body)))
-        at = end
     return b"".join(parts)
 
 
@@ -149,9 +162,20 @@ def _rewrite(data: bytes, kind: str) -> bytes:
         image.load()
         clean = image.copy()
     clean.info = {}
+    if kind == "BMP" and clean.mode == "RGBA":
+        return _bmp_with_alpha(clean)
     target = io.BytesIO()
     clean.save(target, kind)
     return target.getvalue()
+
+
+def _bmp_with_alpha(image: Image.Image) -> bytes:
+    """A 32-bit BMP with an alpha mask (version 4 header), which Pillow reads but does not write."""
+    header, masks = 14 + 108, (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    pixels = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes("raw", "BGRA")
+    start = struct.pack("<2sIII", b"BM", header + len(pixels), 0, header)
+    size = struct.pack("<IiiHHIIiiII", 108, *image.size, 1, 32, 3, len(pixels), 0, 0, 0, 0)
+    return start + size + struct.pack("<4I4s48x", *masks, b"BGRs") + pixels
 
 
 _STRIPPERS: dict[str, Callable[[bytes], bytes]] = {

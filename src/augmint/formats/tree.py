@@ -73,9 +73,11 @@ def walk(root: Path) -> Tree:
     """
     tree, real, bad_names = Tree(root), root.resolve(), list[bytes]()
     pending, seen = [""], {real}
+    # An output of augmint is a data set too; the pictures of its report are no samples.
+    report = "report" if (root / ".augmint").is_dir() else ""
     while pending:
         base = pending.pop()
-        entries = _entries(root / base)
+        entries = [entry for entry in _entries(root / base) if base or entry.name != report]
         good = [entry for entry in entries if _is_utf8(entry.name)]
         bad_names += [os.fsencode(base + entry.name) for entry in entries if not _is_utf8(entry.name)]
         taken = [entry.name for entry in good if _add(tree, base, entry, real, seen, pending)]

@@ -86,7 +86,11 @@ def _diagnose(top: set[str], files: set[str], below: set[str]) -> tuple[str, str
     if any(name.endswith((".nii", ".nii.gz", ".dcm", ".nrrd", ".mha")) for name in files):
         return _VOLUMES, _SLICE
     listed = {name.removeprefix("annotations/") for name in below if name.startswith("annotations/")}
-    if any(n.endswith(".json") and (n in listed or "annotations" in n or n.startswith("instances_")) for n in files):
+    if any(
+        n.endswith(".json")
+        and (n in listed or n == "annotations.json" or n.endswith(".coco.json") or n.startswith("instances_"))
+        for n in files
+    ):
         return f"COCO annotations; {_BOXES}", _CROP
     yolo = any(name.startswith("labels/") and name.endswith(".txt") for name in below)
     if yolo or {"images", "labels"} <= top or ({"data.yaml", "dataset.yaml"} & top and "train/labels" in below):

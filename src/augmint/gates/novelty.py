@@ -61,7 +61,7 @@ class Novelty(RowGate):
         scale = class_spacing(self.rows_, labels, count, within=False, min_rows=self.min_rows)
         self.scale_ = np.resize(scale, real.y.shape[1])
         apart, _ = nearest(self.rows_, self.rows_, 1, same=True)
-        own = apart[:, 0] / scale[labels] if len(self.rows_) > 1 else np.full(1, np.inf)
+        own = apart[:, 0] / scale[labels] if len(self.rows_) > 1 else np.full(1, self.closest)
         self.threshold_ = np.empty(real.y.shape[1], np.float32)
         for c in range(len(self.threshold_)):
             score = own[labels == c] if (labels == c).sum() >= self.min_rows else own

@@ -5,8 +5,8 @@ r"""Does the row lie where real rows of its class lie?
 ``rho_j`` is the distance from the real row j to its k-th nearest row of the class, so a score of 1 or more means
 that x lies inside a ball of real support. The threshold of a class is the low quantile of its real rows' scores,
 each computed as if the row were not there. Classes with fewer than ``min_rows`` rows take the quantile over all
-rows; a class of one row takes the median radius of the others, and where no class has two rows, the median distance
-between rows. A class with no rows at all scores 0 and is rejected, as is a row that is not finite.
+rows; a class of one row takes the typical distance between rows of a class, and where no class has two rows, half
+the distance between classes. A class with no rows at all scores 0 and is rejected, as is a row that is not finite.
 
 Shapes: rows (n, d) of the judge's space -> scores (n,), at most 1000; threshold (k,).
 Paper: Kynkaanniemi et al. 2019, "Improved precision and recall metric", arXiv:1904.06991 (realism score).
@@ -68,10 +68,11 @@ class Realism(RowGate):
         known = own[np.isfinite(own)]
         pooled = float(np.quantile(known, self.quantile)) if len(known) else 1.0
         self.threshold_ = np.full(real.y.shape[1], min(pooled, 1.0), np.float32)
-        for c in range(count if count > 1 else 0):
+        for c in range(count):
             score = own[(self.label_ == c) & np.isfinite(own)]
             if len(score) >= self.min_rows:
-                self.threshold_[c] = np.quantile(score, self.quantile)
+                # A target without classes is one group, and its threshold holds for every column of y.
+                self.threshold_[c if count > 1 else slice(None)] = np.quantile(score, self.quantile)
         return self
 
     def score(self, fake: Latents) -> F32:

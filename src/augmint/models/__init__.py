@@ -9,7 +9,7 @@ from augmint.core.errors import UsageError
 from augmint.core.protocols import Encoder
 from augmint.models.cards import Card, get_card, list_cards
 
-__all__ = ["Card", "get_card", "list_cards", "load_encoder"]
+__all__ = ["Card", "get_card", "list_cards", "load_encoder", "working_size"]
 
 
 def load_encoder(name: str, *, size: int | None = None, path: str | None = None, device: str = "cpu") -> Encoder:
@@ -26,7 +26,7 @@ def load_encoder(name: str, *, size: int | None = None, path: str | None = None,
         ModelError: the weights are missing, damaged or a pickle, or a needed package is not installed.
     """
     card = get_card(name)
-    size = _working_size(card, size)
+    size = working_size(card, size)
     if card.modality == "text":
         from augmint.models.text import load_text
 
@@ -36,7 +36,8 @@ def load_encoder(name: str, *, size: int | None = None, path: str | None = None,
     return load_image(card, size, path=path, device=device)
 
 
-def _working_size(card: Card, size: int | None) -> int:
+def working_size(card: Card, size: int | None) -> int:
+    """The size, or the card's own for None; raises UsageError for one the model cannot work at."""
     space = card.space
     if size is None:
         return space.size

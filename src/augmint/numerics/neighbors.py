@@ -102,7 +102,8 @@ def class_spacing(rows: F32, labels: I64, classes: int, *, within: bool, min_row
         min_rows: classes with fewer rows take the median over all rows.
 
     Returns:
-        Positive numbers. With no two different rows at all the scale is a tenth of the rows' own size.
+        Positive numbers. Where no class has two different rows, half the distance between rows of any class (so
+        that classes stay apart); where no two rows differ at all, a tenth of the rows' own size.
     """
     found = np.zeros(len(rows), np.float32)
     groups = [np.flatnonzero(labels == c) for c in range(classes)] if within else [np.arange(len(rows))]
@@ -111,7 +112,7 @@ def class_spacing(rows: F32, labels: I64, classes: int, *, within: bool, min_row
             found[members] = nearest(rows[members], rows[members], 1, same=True)[0][:, 0]
     size = 0.1 * float(np.sqrt(np.mean(np.einsum("nd,nd->n", rows, rows, dtype=np.float64)))) or 1.0
     if within and not (found > 0).any() and len(rows) > 1:
-        size = typical_spacing(nearest(rows, rows, 1, same=True)[0][:, 0], size)
+        size = 0.5 * typical_spacing(nearest(rows, rows, 1, same=True)[0][:, 0], 2.0 * size)
     pooled = typical_spacing(found, size)
     out = np.full(classes, pooled, np.float32)
     for c in range(classes):

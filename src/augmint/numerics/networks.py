@@ -18,16 +18,20 @@ class Perceptron(nn.Module):
         width: units of each hidden layer.
         depth: hidden layers, >= 1.
         outputs: numbers out.
-        generator: where the initial weights come from (He et al. 2015, arXiv:1502.01852).
+        generator: where the initial weights come from.
+        gain: scale of the initial weights; 1 keeps the variance of the signal (He et al. 2015, arXiv:1502.01852).
     """
 
-    def __init__(self, inputs: int, width: int, depth: int, outputs: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, inputs: int, width: int, depth: int, outputs: int, generator: torch.Generator, gain: float = 1.0
+    ) -> None:
         super().__init__()
         sizes = [inputs, *[width] * depth, outputs]
         self.layers = nn.ModuleList(bare_linear(a, b) for a, b in itertools.pairwise(sizes))
         for layer in self.layers:
             assert isinstance(layer, nn.Linear)
-            nn.init.normal_(layer.weight, 0.0, math.sqrt(2.0 / layer.in_features), generator=generator)
+            std = gain * math.sqrt(2.0 / layer.in_features)
+            nn.init.normal_(layer.weight, 0.0, std, generator=generator)
             nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:

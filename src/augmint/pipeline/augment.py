@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from augmint.pipeline.barrier import Barrier
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates
 from augmint.pipeline.machine import machine_facts
-from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.manifest import Manifest, Rows, sha256
 from augmint.pipeline.plan import Plan, apply_settings, make_plan, read_config
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.setup import Setup, prepare
@@ -118,16 +118,23 @@ def augment(
         UsageError, DataError, ModelError: nothing was made; the message says what to do.
         RunError: the run stopped half-way; the same call resumes it.
     """
-    settings, where = read_config(Path(config)) if config else ({}, {})
-    plan = make_plan({**settings, **values}, where=where)
+    plan = plan_from(Path(config) if config else None, values)
     execution = Execution(workers, device, max_skipped, fresh)
     return run(plan, Path(data), Path(out), execution, progress or Progress())
 
 
-def plan_from(config: Path | None, values: Mapping[str, Any], settings: list[str]) -> Plan:
+def plan_from(config: Path | None, values: Mapping[str, Any], settings: Sequence[str] = ()) -> Plan:
     """The plan of a command line: file, then ``--set``, then flags."""
     read, where = read_config(config) if config else ({}, {})
-    return make_plan({**apply_settings(read, settings), **values}, where=where)
+    over = {*values, *(setting.partition("=")[0] for setting in settings)}
+    # What a flag says is not the file's fault.
+    places = {key: place for key, place in where.items() if not any(_overlap(key, name) for name in over)}
+    return make_plan({**apply_settings(read, settings), **values}, where=places)
+
+
+def _overlap(key: str, other: str) -> bool:
+    """Whether one of two dotted keys is the other or is inside it."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
 def run(plan: Plan, data: Path, out: Path, execution: Execution, progress: Progress) -> Result:
@@ -191,8 +198,7 @@ class _Run:
             self.fit(units)
             barrier = self.draw(asked)
         assembly = Assembly(self.setup, tuple(self.real), tuple(self.skipped), before, asked, barrier)
-        assemble(assembly, self.progress)
-        return summarise(assembly, execution)
+        return summarise(assemble(assembly, self.progress), execution)
 
     def encode(self) -> list[str]:
         """Encode units; fills ``real`` and ``skipped``."""
@@ -290,6 +296,7 @@ class AnchorOrder:
 
     classes: tuple[str, ...]
     anchors: Mapping[str, tuple[Anchor, ...]]
+    kin: Mapping[str, str]
 
     @classmethod
     def of(cls, seed: int, setup: Setup, real: Rows) -> AnchorOrder:
@@ -299,11 +306,12 @@ class AnchorOrder:
         for row in real:
             anchor = Anchor(entries[row["id"]], row["sha256"], row["unit"], row["row"])
             found[row["target"]].append(anchor)
-        shuffled = {}
+        shuffled, kin = {}, {}
         for name, rows in found.items():
+            kin[name] = sha256("".join(anchor.sha256 for anchor in rows).encode())
             order: np.ndarray = stream(seed, "anchors", name).permutation(len(rows))
             shuffled[name] = tuple(rows[i] for i in order)
-        return cls(setup.classes, shuffled)
+        return cls(setup.classes, shuffled, kin)
 
     def jobs(self, unit_size: int, round_: int, need: Mapping[str, int], drawn: Mapping[str, int]) -> list[DrawJob]:
         """Draw units of a round: ``need`` children of each class, going on after the ``drawn`` first ones."""
@@ -314,7 +322,7 @@ class AnchorOrder:
                 slots = range(start, min(start + unit_size, need[name]))
                 chosen = tuple(rows[(drawn[name] + slot) % len(rows)] for slot in slots)
                 unit = f"draw-{round_:02d}-{position:04d}-{index:05d}"
-                jobs.append(DrawJob(unit, name, index, round_, chosen))
+                jobs.append(DrawJob(unit, name, index, round_, self.kin[name], chosen))
         return jobs
 
 
@@ -322,7 +330,9 @@ def summarise(assembly: Assembly, execution: Execution) -> Result:
     """Counts of a finished run, and what is wrong with it."""
     made = {name: assembly.barrier.made(name) for name in assembly.asked}
     rejected = assembly.barrier.rejected()
-    total = len(assembly.real) + len(assembly.skipped)
+    unusable = {row["id"] for row in assembly.skipped}
+    heldout = [entry for entry in assembly.setup.listing.entries if entry.split != "train"]
+    total = len(assembly.real) + len(unusable) + sum(entry.id not in unusable for entry in heldout)
     problems = []
     for name, asked in assembly.asked.items():
         if made[name] < asked:

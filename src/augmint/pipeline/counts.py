@@ -66,6 +66,13 @@ def _parse(strategy: str) -> dict[str, int]:
             raise UsageError(
                 f"{part.strip()!r} in --strategy", expected="name=whole number", do="correct it", code="strategy"
             )
+        if name.strip() in wanted:
+            raise UsageError(
+                f"class {name.strip()!r} twice in --strategy",
+                expected="each class once",
+                do="remove one",
+                code="strategy",
+            )
         wanted[name.strip()] = int(number)
     return wanted
 

@@ -58,7 +58,7 @@ def estimate(plan: Plan, data: Path, out: Path, workers: int, device: str = "cpu
     """
     check_folder(out, data, fresh=False)
     setup = survey(plan, data, Manifest(out), device)
-    before = {name: sum(entry.target == name for entry in setup.train) for name in setup.classes}
+    before = setup.listed
     asked = children_per_class(before, setup.plan.factor, setup.plan.strategy)
     with intra_op_threads(setup.plan.threads):
         probe = _probe(setup)

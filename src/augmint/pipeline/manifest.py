@@ -68,7 +68,10 @@ class Manifest:
         """Make the folders and throw away what a killed process left half-written."""
         shutil.rmtree(self.home / "tmp", ignore_errors=True)
         for name in ("units", "receipts", "tmp"):
-            (self.home / name).mkdir(parents=True, exist_ok=True)
+            try:
+                (self.home / name).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise _disk_error(self.home / name, 0, error) from error
 
     def commit(self, unit: str, arrays: Mapping[str, np.ndarray], rows: Rows) -> None:
         """Write a unit, then its receipt. Safe against kill -9 and power loss at any instruction."""
@@ -98,7 +101,9 @@ class Manifest:
 
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         """Put a file in place as a whole or not at all."""
-        temporary = self.home / "tmp" / f"{path.name[:80]}.{uuid.uuid4().hex}"
+        temporary = (
+            self.home / "tmp" / uuid.uuid4().hex
+        )  # not the file's own name, which may be as long as names can be
         try:
             with temporary.open("wb") as file:
                 file.write(data)
@@ -117,14 +122,27 @@ class Manifest:
     def event(self, kind: str, **facts: Any) -> None:
         """Append a line with the time; a log, not part of the result."""
         line = dump_json({"time": round(time.time(), 3), "event": kind, **facts}) + "\n"
-        with (self.home / "events.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line)
+        path = self.home / "events.jsonl"
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise _disk_error(path, len(line), error) from error
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keep a second run out of the folder; the kernel frees the lock of a dead process."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        with (self.home / "lock").open("a+", encoding="utf-8") as file:
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            opened = (self.home / "lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"-o {self.out}: {error.strerror}",
+                expected="a folder that can be written to",
+                do="change -o, or its permissions",
+                code="not-writable",
+            ) from error
+        with opened as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

@@ -6,8 +6,9 @@ not part of it. Its fingerprint names the run: the same plan on the same data co
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,15 +77,8 @@ class Plan:
     keep_metadata: bool = False
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise UsageError(
-                    f"{name} = {value}",
-                    expected=f"a number from {low} to {high}",
-                    do=f"change {name}",
-                    code="range",
-                )
+        for name in _RANGES:
+            _check_range(name, getattr(self, name))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values in the order of the fields, ready for YAML or JSON."""
@@ -106,16 +100,16 @@ def make_plan(values: Mapping[str, Any], *, where: Mapping[str, str] | None = No
 
     Args:
         values: keys of :class:`Plan`, and optionally ``version: 1``.
-        where: place (``file:line``) of each key, for the messages.
+        where: place (``file:line``) of each key that a file gave, inner keys as ``outer.inner``, for the messages.
 
     Raises:
         UsageError: unknown key, wrong type, value out of range, unknown method or gate.
     """
     fields = {f.name: f for f in dataclasses.fields(Plan)}
-    defaults = Plan()
+    defaults, places = Plan(), where or {}
     clean: dict[str, Any] = {}
     for key, value in values.items():
-        place = f" ({where[key]})" if where and key in where else ""
+        place = f" ({places[key]})" if key in places else ""
         if key == "version":
             _check_version(value, place)
             continue
@@ -123,15 +117,44 @@ def make_plan(values: Mapping[str, Any], *, where: Mapping[str, str] | None = No
             raise UsageError(
                 f"config key {key!r}{place}",
                 expected=f"one of: {', '.join(sorted(fields))}",
-                do=f"{did_you_mean(key, fields)} correct the key".strip(),
+                do=f"{did_you_mean(str(key), fields)} correct the key".strip(),
                 code="unknown-key",
             )
         clean[key] = _checked(key, value, getattr(defaults, key), place)
+    for key, value in clean.items():
+        with _at(places, key):
+            _check_range(key, value)
     plan = Plan(**clean)
-    plan.synthesizer()
-    for name in (*plan.gates, *plan.gate_options):
-        plan.gate(name)
+    _check_names(plan, places)
     return plan
+
+
+def _check_names(plan: Plan, places: Mapping[str, str]) -> None:
+    """The method and the gates exist and take their options."""
+    with _at(places, "method"):
+        registry.lookup("synthesizers", "method", METHODS, plan.method)
+    with _at(places, "method_options"):
+        plan.synthesizer()
+    for name in plan.gates:
+        with _at(places, "gates"):
+            registry.lookup("gates", "gate", GATES, name)
+    for name in dict.fromkeys((*plan.gates, *plan.gate_options)):
+        with _at(places, f"gate_options.{name}"):
+            plan.gate(name)
+
+
+@contextlib.contextmanager
+def _at(places: Mapping[str, str], key: str) -> Iterator[None]:
+    """Name the place of a key, or of the option in it that is at fault, in errors raised inside."""
+    try:
+        yield
+    except UsageError as error:
+        place = places.get(key, "")
+        for name, inner in places.items():
+            if name.startswith(f"{key}.") and f"option {name.removeprefix(f'{key}.')!r} " in error.got:
+                place = inner
+        got = f"{error.got} ({place})" if place else error.got
+        raise UsageError(got, expected=error.expected, do=error.do, code=error.code) from error
 
 
 def _checked(key: str, value: Any, default: Any, place: str) -> Any:
@@ -145,6 +168,14 @@ def _checked(key: str, value: Any, default: Any, place: str) -> Any:
         return dict(value)
     registry.check_type(f"config key {key!r}{place}", value, default)
     return float(value) if isinstance(default, float) else value
+
+
+def _check_range(name: str, value: Any) -> None:
+    if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
+        low, high = _RANGES[name]
+        raise UsageError(
+            f"{name} = {value}", expected=f"a number from {low} to {high}", do=f"change {name}", code="range"
+        )
 
 
 def _gate_names(value: Any, place: str) -> tuple[str, ...]:
@@ -165,44 +196,77 @@ def _check_version(value: Any, place: str) -> None:
         raise UsageError(f"config version {value!r}{place}", expected="version: 1", do="correct it", code="version")
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, with a line in every complaint."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except ValueError as error:  # such as the date 2026-99-99
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+
+
 def read_config(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Values of a YAML file and the ``file:line`` of each top-level key.
+    """Values of a YAML file and the ``file:line`` of each key, inner keys as ``outer.inner``.
 
     Raises:
-        UsageError: unreadable file, YAML that does not parse (with its line), tags, duplicate keys.
+        UsageError: unreadable file, YAML that does not parse (with its line), tags, anchors, duplicate keys.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"config {path}: {error}", expected="a YAML file", do="correct --config") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
+        text = path.read_bytes().decode("utf-8-sig")
+        alias = next((token for token in yaml.scan(text) if isinstance(token, yaml.AliasToken)), None)
+        if alias:  # a few lines of aliases can stand for gigabytes
+            raise yaml.MarkedYAMLError(problem="an alias (*)", problem_mark=alias.start_mark)
+        node = yaml.compose(text, Loader=_Loader)
+        values = yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
+    except OSError as error:
         raise UsageError(
-            f"{path}{line}: {problem}", expected="plain YAML (no tags)", do="correct that line", code="yaml"
+            f"config {path}: {error.strerror}", expected="a YAML file", do="correct --config", code="config"
+        ) from error
+    except (UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
+        line, problem = _fault(path, error)
+        raise UsageError(
+            f"{path}:{line}: {problem}", expected="plain YAML (no tags)", do="correct that line", code="yaml"
         ) from error
     if values is None:
         return {}, {}
     if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
-        raise UsageError(f"{path}: a {type(values).__name__}", expected="a mapping: key: value", do="correct the file")
+        raise UsageError(
+            f"{path}:1: a {type(values).__name__}", expected="a mapping: key: value", do="correct the file", code="yaml"
+        )
     return values, _key_lines(path, node)
 
 
-def _key_lines(path: Path, node: yaml.MappingNode) -> dict[str, str]:
+def _fault(path: Path, error: Exception) -> tuple[int, str]:
+    """Line and problem of text that is not YAML."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return error.problem_mark.line + 1, error.problem or "not YAML"
+    if isinstance(error, UnicodeDecodeError):
+        return error.object[: error.start].count(b"\n") + 1, "bytes that are not UTF-8"
+    if isinstance(error, yaml.reader.ReaderError):
+        before = path.read_bytes().decode("utf-8-sig")[: error.position]
+        return before.count("\n") + 1, f"character {error.character!r} is not allowed"
+    return 1, "nested too deeply" if isinstance(error, RecursionError) else "not YAML"
+
+
+def _key_lines(path: Path, node: yaml.MappingNode, outer: str = "") -> dict[str, str]:
     places: dict[str, str] = {}
-    for key, _ in node.value:
-        place = f"{path}:{key.start_mark.line + 1}"
-        if key.value in places:
+    for key, value in node.value:
+        name, place = f"{outer}{key.value}", f"{path}:{key.start_mark.line + 1}"
+        if name in places:
             raise UsageError(
-                f"config key {key.value!r} twice ({places[key.value]} and {place})",
+                f"config key {name!r} twice ({places[name]} and {place})",
                 expected="each key once",
                 do="remove one",
                 code="duplicate-key",
             )
-        places[key.value] = place
+        if not outer and not key.tag.endswith(":str"):
+            raise UsageError(
+                f"config key {key.value!r} ({place})", expected="a word", do="correct the key", code="unknown-key"
+            )
+        places[name] = place
+        if isinstance(value, yaml.MappingNode):
+            places |= _key_lines(path, value, f"{name}.")
     return places
 
 
@@ -216,11 +280,14 @@ def apply_settings(values: dict[str, Any], settings: Sequence[str]) -> dict[str,
                 f"--set {setting!r}",
                 expected="key=value, such as --set method_options.strength=0.5",
                 do="correct it",
+                code="set",
             )
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"--set {setting!r}", expected="a plain YAML value", do="correct it") from error
+            value = yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
+        except (RecursionError, yaml.YAMLError) as error:
+            raise UsageError(
+                f"--set {setting!r}", expected="a plain YAML value", do="correct it", code="set"
+            ) from error
         *parents, last = name.split(".")
         place = merged
         for parent in parents:

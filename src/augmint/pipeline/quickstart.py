@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
+from augmint.core.errors import UsageError
 from augmint.core.seeds import stream
 from augmint.core.types import Sample
 from augmint.formats.folders import Folders
@@ -20,6 +21,8 @@ SHOTS = 20
 def quickstart(out: str | Path, *, workers: int = 1, seed: int = 0, progress: Progress | None = None) -> Result:
     """Write ``OUT/digits`` (20 real digits of each class, 8 x 8) and make ``OUT/minted`` from it."""
     root, watcher = Path(out), progress or Progress()
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"-o {root} is a file", expected="a folder", do="change -o", code="not-writable")
     watcher.say(f"data: {SHOTS} handwritten digits of each class (scikit-learn's, 8 x 8 pixels) -> {root / 'digits'}")
     write_digits(root / "digits", SHOTS, seed)
     plan = make_plan({"factor": 3.0, "seed": seed})

@@ -120,4 +120,4 @@ def job_of(manifest: Manifest, setup: Setup, unit: str) -> DrawJob:
     anchors = tuple(
         Anchor(entries[id_], real[id_]["sha256"], real[id_]["unit"], real[id_]["row"]) for id_ in head["anchors"]
     )
-    return DrawJob(unit, head["label"], head["index"], head["round"], anchors)
+    return DrawJob(unit, head["label"], head["index"], head["round"], head["kin"], anchors)

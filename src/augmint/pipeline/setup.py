@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,10 @@ from augmint.core.version import __version__
 from augmint.formats import TABLE as FORMATS
 from augmint.formats import detect
 from augmint.models import Card, get_card
+from augmint.models import working_size as check_size
 from augmint.models.image import choose_size
+from augmint.models.inputs import pick_device
+from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.manifest import Manifest, dump_json, file_sha256, sha256
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.progress import Progress
@@ -67,6 +71,12 @@ class Setup:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the data set's order."""
         return self.listing.classes
+
+    @property
+    def listed(self) -> dict[str, int]:
+        """Training entries of each class, none of them decoded yet."""
+        counts = Counter(entry.target for entry in self.train)
+        return {name: counts[name] for name in self.classes}
 
     @property
     def space(self) -> str:
@@ -127,8 +137,11 @@ def survey(plan: Plan, data: Path, manifest: Manifest, device: str = "cpu") -> S
     check_training(data, train)
     if not plan.size:
         plan = dataclasses.replace(plan, size=working_size(reader, train))
-    room = Room(manifest, plan, format_name(reader), device)
-    return Setup(data, listing, train, plan, room, model, judge)
+    check_size(model, plan.size)
+    room = Room(manifest, plan, format_name(reader), pick_device(device))
+    setup = Setup(data, listing, train, plan, room, model, judge)
+    children_per_class(setup.listed, plan.factor, plan.strategy)  # a wrong strategy is told before any work
+    return setup
 
 
 def check_cards(model: Card, judge: Card) -> None:

@@ -46,12 +46,13 @@ class Anchor:
 
 @dataclass(frozen=True)
 class DrawJob:
-    """Children of one class: one for each anchor."""
+    """Children of one class: one for each anchor. ``kin`` is a digest of the class's real rows."""
 
     unit: str
     label: str
     index: int
     round: int
+    kin: str
     anchors: tuple[Anchor, ...]
 
 
@@ -292,13 +293,17 @@ def changed_input(entry: Entry) -> DataError:
 
 
 def child_id(seed: int, job: DrawJob, attempt: int, slot: int) -> str:
-    """The name of a child: a hash of its address, so it says nothing and clashes with nothing."""
-    return "syn-" + stream_key(seed, "id", job.label, job.index, job.round, attempt, slot).hex()[:16]
+    """The name of a child: a hash of its address, so it says nothing and clashes with nothing.
+
+    The kin is in it because the real rows may be the output of an earlier run, with children at the same addresses.
+    """
+    return "syn-" + stream_key(seed, "id", job.label, job.kin, job.index, job.round, attempt, slot).hex()[:16]
 
 
 def _job_row(job: DrawJob) -> dict[str, Any]:
     anchors = [anchor.entry.id for anchor in job.anchors]
-    return {"job": job.unit, "label": job.label, "index": job.index, "round": job.round, "anchors": anchors}
+    facts = {"job": job.unit, "label": job.label, "index": job.index, "round": job.round, "kin": job.kin}
+    return {**facts, "anchors": anchors}
 
 
 def _provenance(draw: Draw, i: int) -> dict[str, Any]:

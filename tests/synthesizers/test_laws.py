@@ -1,0 +1,50 @@
+"""Every method of the table keeps the laws; options out of range are refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from augmint.checks import check_synthesizer
+from augmint.core.errors import UsageError
+from augmint.core.registry import build, lookup
+from augmint.synthesizers import TABLE
+
+SMALL: dict[str, dict[str, Any]] = {"gan": {"steps": 4, "width": 16, "batch": 8}}
+
+
+def maker(name: str) -> Callable[[], Any]:
+    found = lookup("synthesizers", "method", TABLE, name)
+    return lambda: found(**SMALL.get(name, {}))
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_the_laws(name: str) -> None:
+    check_synthesizer(maker(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("noise", {"strength": -0.1}),
+        ("noise", {"strength": float("nan")}),
+        ("interpolation", {"neighbors": 0}),
+        ("interpolation", {"low": 0.9, "high": 0.1}),
+        ("interpolation", {"fallback_strength": -1.0}),
+        ("gan", {"steps": 0}),
+        ("gan", {"rate": 0.0}),
+        ("gan", {"vicinity": -1.0}),
+    ],
+)
+def test_options_out_of_range_name_the_option(name: str, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(options))):
+        build("synthesizers", "method", TABLE, name, options)
+
+
+def test_the_table_loads_no_torch() -> None:
+    code = "import sys, augmint.synthesizers, augmint.gates; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

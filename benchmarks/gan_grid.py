@@ -26,12 +26,12 @@ from augmint.synthesizers.gan import Gan
 STD = 0.05
 OPTIONS: dict[str, Any] = {
     "conditional": False,
-    "steps": 5000,
+    "steps": 5500,
     "batch": 256,
     "width": 128,
     "noise_size": 8,
-    "gain": 0.4,
-    "penalty": 0.05,
+    "codes": 512,
+    "penalty": 0.1,
     "vicinity": 0.0,
 }
 

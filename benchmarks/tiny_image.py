@@ -39,7 +39,7 @@ from augmint.models.tiny_judge import TinyJudge
 
 DATA = Path(os.environ.get("AUGMINT_DATA", ROOT.parent / "shared" / "data"))
 WEIGHTS = ROOT / "src/augmint/models/weights"
-WORKING_PX, NEIGHBOURS, RESAMPLES = 64, 5, 2000
+WORKING_PX, NEIGHBOURS, RESAMPLES = 128, 5, 2000
 
 Array = np.ndarray[Any, Any]
 Encode = Callable[[Tensor], Tensor]
@@ -74,7 +74,9 @@ def to_pixels(x: Array) -> Tensor:
 
 def labelled(x: Array, y: Array, x_test: Array, y_test: Array) -> Labelled:
     """A `Labelled` of numpy arrays."""
-    return Labelled(to_pixels(x), torch.from_numpy(y).long(), to_pixels(x_test), torch.from_numpy(y_test).long())
+    return Labelled(
+        to_pixels(x), torch.from_numpy(y).long(), to_pixels(x_test), torch.from_numpy(y_test).long()
+    )
 
 
 def read_sets() -> dict[str, Labelled]:
@@ -101,7 +103,9 @@ def held_out_photos(size: int) -> Tensor:
     """Photos 900-999, which no recipe saw, resized."""
     archive = dict(np.load(DATA / "images/imagenet_sample_1000_224.npz"))
     blob, off = archive["bytes"], archive["off"]
-    images = [Image.open(io.BytesIO(blob[off[i] : off[i + 1]].tobytes())).convert("RGB") for i in range(900, 1000)]
+    images = [
+        Image.open(io.BytesIO(blob[off[i] : off[i + 1]].tobytes())).convert("RGB") for i in range(900, 1000)
+    ]
     small = [np.asarray(image.resize((size, size), Image.Resampling.BICUBIC)) for image in images]
     return to_pixels(np.stack(small))
 
@@ -150,11 +154,18 @@ def probe(x: Array, y: Array, x_test: Array, y_test: Array) -> dict[str, float]:
     return {"accuracy": float(model.score(x_test, y_test)), "C": best}
 
 
+def pooled(codec: TinyImage, x: Tensor) -> Tensor:
+    """Latents averaged to 4x4 cells and flattened: (n, 1024)."""
+    return F.adaptive_avg_pool2d(codec.encode(x), 4).flatten(1)
+
+
 def probes(encode: Encode, sets: dict[str, Labelled], working: int) -> dict[str, dict[str, float]]:
-    """A probe on each set, pictures resized to `working` px and features flattened."""
+    """A probe on each set, pictures resized to `working` px."""
     found = {}
     for name, data in sets.items():
-        x, x_test = (batched(encode, resize(part, working)).flatten(1).numpy() for part in (data.x, data.x_test))
+        x, x_test = (
+            batched(encode, resize(part, working)).flatten(1).numpy() for part in (data.x, data.x_test)
+        )
         found[name] = probe(x, data.y.numpy(), x_test, data.y_test.numpy())
     return found
 
@@ -170,8 +181,15 @@ class Examiner(nn.Module):
         widths = [3, 32, 64, 128, 128][: blocks + 1]
         layers: list[nn.Module] = []
         for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
-            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
-        self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU())
+            layers += [
+                nn.Conv2d(inputs, outputs, 3, padding=1),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+        self.body = nn.Sequential(
+            *layers, nn.Conv2d(widths[-1], 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU()
+        )
         self.head = nn.Linear(128, classes)
 
     def features(self, x: Tensor) -> Tensor:
@@ -282,7 +300,10 @@ def paired_interval(difference: Array) -> dict[str, float]:
     """Mean of (seeds, n) and its 95 % bootstrap interval over pairs and examiner seeds."""
     rng = np.random.default_rng(0)
     seeds, n = difference.shape
-    means = [difference[rng.integers(seeds, size=seeds)][:, rng.integers(n, size=n)].mean() for _ in range(RESAMPLES)]
+    means = [
+        difference[rng.integers(seeds, size=seeds)][:, rng.integers(n, size=n)].mean()
+        for _ in range(RESAMPLES)
+    ]
     low, high = np.quantile(means, [0.025, 0.975])
     return {"mean": float(difference.mean()), "low": float(low), "high": float(high)}
 
@@ -291,20 +312,24 @@ def summary(scores: dict[str, Array]) -> dict[str, Any]:
     """Mean of every score, and latent minus pixel with its interval."""
     found: dict[str, Any] = {key: float(values.mean()) for key, values in scores.items()}
     for measure in ("precision", "density", "read_as_class"):
-        found[f"latent-pixel.{measure}"] = paired_interval(scores[f"latent.{measure}"] - scores[f"pixel.{measure}"])
+        found[f"latent-pixel.{measure}"] = paired_interval(
+            scores[f"latent.{measure}"] - scores[f"pixel.{measure}"]
+        )
     return found
 
 
 MATCHES: dict[str, tuple[str, list[int], int, int, bool]] = {
     "mnist": ("mnist", list(range(10)), 60, 8, False),
-    "cifar_cats": ("cifar10", [3], 500, 15, True),
-    "cifar_cars": ("cifar10", [1], 500, 15, True),
-    "cells": ("cells", [0, 1, 2], 150, 24, True),
+    "cifar_cats": ("cifar10", [3], 1000, 15, True),
+    "cifar_cars": ("cifar10", [1], 1000, 15, True),
+    "cells": ("cells", [0, 1, 2], 300, 24, True),
 }
 """Name -> data set, classes, pairs a class, examiner epochs, whether the examiner may see mirror images."""
 
 
-def examiners(name: str, data: Labelled, seeds: int, epochs: int, mirror: bool, cache: Path | None) -> list[Examiner]:
+def examiners(
+    name: str, data: Labelled, seeds: int, epochs: int, mirror: bool, cache: Path | None
+) -> list[Examiner]:
     """`seeds` examiners of one data set, kept in `cache` between runs."""
     nets = []
     for seed in range(seeds):
@@ -323,7 +348,11 @@ def examiners(name: str, data: Labelled, seeds: int, epochs: int, mirror: bool, 
 def sheet(path: Path, data: Labelled, pairs: Pairs, rivals: dict[str, Tensor], columns: int = 24) -> None:
     """Contact sheet: rows are parent, parent, pixel average, latent midpoint, the first parent rebuilt."""
     pick = torch.linspace(0, len(pairs.a) - 1, columns).long()
-    rows = [data.x[pairs.a[pick]], data.x[pairs.b[pick]], *(rivals[k][pick] for k in ("pixel", "latent", "rebuilt"))]
+    rows = [
+        data.x[pairs.a[pick]],
+        data.x[pairs.b[pick]],
+        *(rivals[k][pick] for k in ("pixel", "latent", "rebuilt")),
+    ]
     image = torch.cat([torch.cat(list(F.interpolate(row, size=56)), 2) for row in rows], 1)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray((image.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)).save(path)
@@ -334,7 +363,9 @@ def match(codec: TinyImage, sets: dict[str, Labelled], name: str, args: argparse
     source, classes, n, epochs, mirror = MATCHES[name]
     data, g = sets[source], torch.Generator().manual_seed(7)
     nets = examiners(source, data, args.seeds, epochs, mirror, args.cache)
-    accuracy = [float((batched(net, data.x_test, 500).argmax(1) == data.y_test).float().mean()) for net in nets]
+    accuracy = [
+        float((batched(net, data.x_test, 500).argmax(1) == data.y_test).float().mean()) for net in nets
+    ]
     mine = torch.isin(data.y, torch.tensor(classes))
     data = Labelled(data.x[mine], data.y[mine], data.x_test, data.y_test)
     z = batched(codec.encode, resize(data.x, args.working))
@@ -368,9 +399,16 @@ def file_facts(path: Path) -> dict[str, Any]:
 def machine() -> dict[str, Any]:
     """Where this ran."""
     cpu = [
-        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+        line.split(":")[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
     ]
-    return {"cpu": cpu[0], "cores": os.cpu_count(), "torch": torch.__version__, "python": platform.python_version()}
+    return {
+        "cpu": cpu[0],
+        "cores": os.cpu_count(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def options() -> argparse.Namespace:
@@ -379,7 +417,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--judge", type=Path, default=WEIGHTS / "tiny_judge.safetensors")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/tiny_image.json")
     parser.add_argument("--sheets", type=Path, default=ROOT / "docs/images")
-    parser.add_argument("--working", type=int, default=WORKING_PX, help="px that small pictures are resized to")
+    parser.add_argument(
+        "--working", type=int, default=WORKING_PX, help="px that small pictures are resized to"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="examiners per data set")
     parser.add_argument("--only", nargs="*", default=["psnr", "probes", "judge", *MATCHES])
     parser.add_argument("--cache", type=Path, help="folder to keep trained examiners in")
@@ -392,12 +432,16 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     sets, codec = read_sets(), load(TinyImage(), args.codec)
     assert isinstance(codec, TinyImage)
-    found: dict[str, Any] = {"machine": machine(), "working_px": args.working, "codec": file_facts(args.codec)}
+    found: dict[str, Any] = {
+        "machine": machine(),
+        "working_px": args.working,
+        "codec": file_facts(args.codec),
+    }
     if "psnr" in args.only:
         found["round_trip"], found["sizes"] = round_trips(codec), sizes_that_work(codec)
         print(json.dumps(found["round_trip"]), flush=True)
     if "probes" in args.only:
-        found["codec_probes"] = probes(codec.encode, sets, args.working)
+        found["codec_probes"] = probes(lambda x: pooled(codec, x), sets, args.working)
         print(json.dumps(found["codec_probes"]), flush=True)
     if "judge" in args.only:
         found["judge"] = file_facts(args.judge)

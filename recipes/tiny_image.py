@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from drawings import disc_triples, stroke_triples
 from pictures import grow, look, photo_triples, photos, random_view, soften, tiny_imagenet
+from progress import Progress
 from realism import Critic, Shallow, critic_loss, energy, moments, pretrained
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -72,7 +72,16 @@ class Material:
         center = sample.mean((0, 2, 3)).view(1, -1, 1, 1)
         scale = sample.std((0, 2, 3)).view(1, -1, 1, 1) + 0.1 * sample.std()
         return cls(
-            tiny, labels, photos(160), known["matrix"], known["features"], rows, view_of, of_class, center, scale
+            tiny,
+            labels,
+            photos(160),
+            known["matrix"],
+            known["features"],
+            rows,
+            view_of,
+            of_class,
+            center,
+            scale,
         )
 
     def taught(self, g: torch.Generator, n: int) -> tuple[Tensor, Tensor]:
@@ -82,7 +91,9 @@ class Material:
     def taught_pairs(self, g: torch.Generator, n: int) -> tuple[Tensor, Tensor]:
         """As `taught`, 2 n images: row n + i is of the class of row i."""
         first = torch.randint(len(self.tiny), (n,), generator=g)
-        second = torch.stack([self.of_class[c][torch.randint(50, (1,), generator=g)[0]] for c in self.labels[first]])
+        second = torch.stack(
+            [self.of_class[c][torch.randint(50, (1,), generator=g)[0]] for c in self.labels[first]]
+        )
         view = torch.randint(VIEWS, (2 * n,), generator=g)
         return self.seen(self.view_of[torch.cat([first, second]), view])
 
@@ -122,7 +133,9 @@ def likeness(x: Tensor, y: Tensor) -> Tensor:
     """
     beyond = ((y < 1 / 255) & (x < 0)) | ((y > 254 / 255) & (x > 1))
     error = (x - y).masked_fill(beyond, 0)
-    edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
+    edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (
+        error[..., 1:, :] - error[..., :-1, :]
+    ).abs().mean()
     return error.abs().mean() + 4 * error.square().mean() + 0.5 * edges
 
 
@@ -139,6 +152,14 @@ class Lesson(nn.Module):
         guess = self.head(z)
         pooled = (guess.mean((2, 3)) - target.mean((2, 3))).square().mean()
         return (guess - target).square().mean() + 2 * pooled
+
+    def losses(
+        self, g: torch.Generator, data: Material, realism: Realism | None, step: int
+    ) -> dict[str, Tensor]:
+        """What a step is about: crops of 128 px every eighth time, else midpoints."""
+        if step % 8 == 7:
+            return self.large(g, data)
+        return self.move(g, data, realism) if realism else self.small(g, data)
 
     def large(self, g: torch.Generator, data: Material) -> dict[str, Tensor]:
         """Rebuild crops of 128 px."""
@@ -165,9 +186,11 @@ class Lesson(nn.Module):
             "mid": likeness(rm, mid),
         }
 
-    def move(self, g: torch.Generator, data: Material, realism: "Realism") -> dict[str, Tensor]:
+    def move(self, g: torch.Generator, data: Material, realism: Realism) -> dict[str, Tensor]:
         """`small` with midpoints of real same-class pairs, which must look real, and trains the critic on the side."""
-        pairs, counts, size = random_choice(g, ((10, (4, 10, 4), 64), (3, (1, 2, 2), 128), (3, (1, 2, 2), 128)))
+        pairs, counts, size = random_choice(
+            g, ((10, (4, 10, 4), 64), (3, (1, 2, 2), 128), (3, (1, 2, 2), 128))
+        )
         x, target = data.taught_pairs(g, pairs)
         if torch.rand(1, generator=g) < 0.5:
             x = soften(x, 32, sharp=bool(torch.rand(1, generator=g) < 0.6))
@@ -206,7 +229,9 @@ class Realism:
         self.shallow, self.critic, self.weight = Shallow(data.tiny[:300].float() / 255), Critic(), weight
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=3e-4, betas=(0.0, 0.99))
 
-    def __call__(self, x: Tensor, share: Tensor, mid: Tensor, rb: Tensor, rm: Tensor, rx: Tensor) -> dict[str, Tensor]:
+    def __call__(
+        self, x: Tensor, share: Tensor, mid: Tensor, rb: Tensor, rm: Tensor, rx: Tensor
+    ) -> dict[str, Tensor]:
         """Losses of midpoints rb of the photos x (first half with second), rm, whose truth is mid, and rebuilt rx."""
         with torch.no_grad():
             real = self.shallow(torch.cat([x, mid]))
@@ -221,7 +246,10 @@ class Realism:
         self.critic.requires_grad_(False)
         fooled = -self.critic(fake).mean()
         self.critic.requires_grad_(True)
-        known = [(m[len(rb) :] - torch.cat([r[len(x) :], r[: len(x) : 3]])).abs().mean() for m, r in zip(made, real)]
+        known = [
+            (m[len(rb) :] - torch.cat([r[len(x) :], r[: len(x) : 3]])).abs().mean()
+            for m, r in zip(made, real)
+        ]
         return {
             "maps": 0.1 * torch.stack(known).mean(),
             "moments": 0.8 * (moments(fake) - wanted).abs().mean(),
@@ -239,7 +267,9 @@ class Realism:
 
 def learning_rate(done: float, peak: float) -> float:
     """Warm-up over the first 2 %, then a cosine to a fiftieth."""
-    return peak * min(1.0, done / 0.02 + 0.02) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+    return (
+        peak * min(1.0, done / 0.02 + 0.02) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+    )
 
 
 def export(lesson: Lesson, data: Material, path: Path) -> None:
@@ -255,52 +285,57 @@ def export(lesson: Lesson, data: Material, path: Path) -> None:
     save_file({k: v.half().contiguous() for k, v in codec.state_dict().items()}, path)
 
 
+def follow(average: Lesson, lesson: Lesson, step: int) -> None:
+    """Move the running average of the weights towards them."""
+    keep = min(0.998, (step + 1) / (step + 10))
+    for slow, fast in zip(average.parameters(), lesson.parameters(), strict=True):
+        slow.data.lerp_(fast.data, 1 - keep)
+
+
+def start(args: argparse.Namespace) -> tuple[Lesson, Lesson]:
+    """The lesson and its running average, new or continued."""
+    lesson, average = Lesson(), Lesson()
+    if args.init:
+        lesson.load_state_dict(torch.load(args.init))
+    average.load_state_dict(lesson.state_dict())
+    return lesson, average
+
+
 def train(args: argparse.Namespace) -> None:
     """One phase: steps until `--steps` or `--minutes` is used up, whichever is first."""
     g = torch.Generator().manual_seed(args.seed)
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     data = Material.load(args.cache or args.out / "teacher.safetensors", g)
-    lesson, average = Lesson(), Lesson()
+    lesson, average = start(args)
     realism = Realism(data, args.critic) if args.move else None
-    if args.init:
-        lesson.load_state_dict(torch.load(args.init))
-    average.load_state_dict(lesson.state_dict())
     optimizer = torch.optim.AdamW(lesson.parameters(), lr=args.rate, weight_decay=1e-4, betas=(0.9, 0.98))
-    start, saved, means = time.time(), time.time(), dict[str, float]()
-    for step in range(args.steps):
-        minutes = (time.time() - start) / 60
-        done = max(step / args.steps, minutes / args.minutes)
-        if done >= 1:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(done, args.rate)
-        if step % 8 == 7:
-            losses = lesson.large(g, data)
-        else:
-            losses = lesson.move(g, data, realism) if realism else lesson.small(g, data)
+    progress = Progress(args.steps, args.minutes)
+    for step, done in progress:
+        optimizer.param_groups[0]["lr"] = learning_rate(done, args.rate)
+        losses = lesson.losses(g, data, realism, step)
         optimizer.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(lesson.parameters(), 1.0)
         optimizer.step()
-        keep = min(0.998, (step + 1) / (step + 10))
-        for slow, fast in zip(average.parameters(), lesson.parameters(), strict=True):
-            slow.data.lerp_(fast.data, 1 - keep)
-        for name, loss in losses.items():
-            means[name] = means.get(name, loss.item()) * 0.98 + loss.item() * 0.02
-        if step % 50 == 49:
-            print(f"{step + 1} {minutes:.1f} min " + " ".join(f"{k} {v:.4f}" for k, v in means.items()), flush=True)
-        if time.time() - saved > 180:
-            saved = time.time()
-            torch.save(average.state_dict(), args.out / "last.pt")
-            export(average, data, args.out / "tiny_image.safetensors")
-    torch.save(average.state_dict(), args.out / "last.pt")
-    export(average, data, args.out / "tiny_image.safetensors")
+        follow(average, lesson, step)
+        progress.note(step, losses)
+        if progress.save_is_due():
+            save(average, data, args.out)
+    save(average, data, args.out)
+
+
+def save(average: Lesson, data: Material, out: Path) -> None:
+    """The checkpoint to continue from and the exported codec."""
+    torch.save(average.state_dict(), out / "last.pt")
+    export(average, data, out / "tiny_image.safetensors")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the exported weights")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for checkpoints and the exported weights"
+    )
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--steps", type=int, default=10**6)
     parser.add_argument("--rate", type=float, default=8e-4)

@@ -11,15 +11,16 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import time
 from pathlib import Path
 
 import torch
 from drawings import drawn_pairs
 from pictures import look, photos, random_view, soften, tiny_imagenet
+from progress import Progress
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
@@ -58,7 +59,9 @@ class Lesson(nn.Module):
         self.project = nn.Sequential(nn.Linear(FEATURES, 256), nn.ReLU(), nn.Linear(256, 96))
         self.names = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, 200))
 
-    def losses(self, g: torch.Generator, images: Tensor, labels: Tensor, drawn: tuple[int, int]) -> dict[str, Tensor]:
+    def losses(
+        self, g: torch.Generator, images: Tensor, labels: Tensor, drawn: tuple[int, int]
+    ) -> dict[str, Tensor]:
         """Names over both views (label -100: no name known), pairs of photos, pairs of drawings."""
         a, b = photo_pairs(g, images)
         size = 28 if torch.rand(1, generator=g) < 0.5 else 32
@@ -78,7 +81,9 @@ class Lesson(nn.Module):
 
 def export(lesson: Lesson, path: Path) -> None:
     """Save the judge alone, fp16."""
-    state = {k: v.half() for k, v in lesson.judge.state_dict().items() if not k.endswith("num_batches_tracked")}
+    state = {
+        k: v.half() for k, v in lesson.judge.state_dict().items() if not k.endswith("num_batches_tracked")
+    }
     save_file({k: v.contiguous() for k, v in state.items()}, path)
 
 
@@ -96,30 +101,20 @@ def train(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     images, labels = material()
     lesson = Lesson().to(memory_format=torch.channels_last)
-    average = torch.optim.swa_utils.AveragedModel(
-        lesson, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
-    )
+    average = AveragedModel(lesson, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
     optimizer = torch.optim.AdamW(lesson.parameters(), lr=args.rate, weight_decay=0.05)
-    start, saved, means = time.time(), time.time(), dict[str, float]()
-    for step in range(args.steps):
-        minutes = (time.time() - start) / 60
-        done = max(step / args.steps, minutes / args.minutes)
-        if done >= 1:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = args.rate * min(1, step / 100 + 0.01) * (0.01 + 0.5 * (1 + math.cos(math.pi * done)))
+    progress = Progress(args.steps, args.minutes, save_every=120)
+    for step, done in progress:
+        rate = args.rate * min(1, step / 100 + 0.01) * (0.01 + 0.5 * (1 + math.cos(math.pi * done)))
+        optimizer.param_groups[0]["lr"] = rate
         pick = torch.randint(len(images), (48,), generator=g)
         losses = lesson.losses(g, images[pick], labels[pick], (14, 6))
         optimizer.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         average.update_parameters(lesson)
-        for name, loss in losses.items():
-            means[name] = means.get(name, loss.item()) * 0.98 + loss.item() * 0.02
-        if step % 100 == 99:
-            print(f"{step + 1} {minutes:.1f} min " + " ".join(f"{k} {v:.4f}" for k, v in means.items()), flush=True)
-        if time.time() - saved > 120:
-            saved = time.time()
+        progress.note(step, losses)
+        if progress.save_is_due():
             export(average.module, args.out / "tiny_judge.safetensors")
     export(average.module, args.out / "tiny_judge.safetensors")
     torch.save(average.module.state_dict(), args.out / "last.pt")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,18 @@ class Worker:
             marker.touch()
             return _DiesWhenPickled()
         return item
+
+    def die_in_half_an_answer(self, item):
+        marker = Path(self.folder) / "died"
+        if item == 1 and not marker.exists():
+            marker.touch()
+            Connection._send = send_half_and_die
+        return item
+
+
+def send_half_and_die(self, data, *rest):
+    os.write(self.fileno(), bytes(data)[: len(data) // 2])
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class _DiesWhenPickled:
@@ -171,8 +184,9 @@ def test_dead_workers_are_replaced_and_nothing_is_lost_or_doubled(light, tmp_pat
         assert (tmp_path / f"try-{item}").read_text() == (".." if item in killed else ".")
 
 
-def test_a_worker_that_dies_while_it_answers_is_replaced(light, tmp_path):
-    assert sorted(run("die_in_answer", range(4), folder=tmp_path)) == [0, 1, 2, 3]
+@pytest.mark.parametrize("kind", ["die_in_answer", "die_in_half_an_answer"])
+def test_a_worker_that_dies_while_it_answers_is_replaced(light, tmp_path, kind):
+    assert sorted(run(kind, range(4), folder=tmp_path)) == [0, 1, 2, 3]
 
 
 def test_three_deaths_at_one_item_end_the_run(light):

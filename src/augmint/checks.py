@@ -27,7 +27,6 @@ from augmint.numerics.rows import text_array
 CLOSE = 1e-4
 """Largest difference, relative to the size of the rows, where the last bits may depend on the batch."""
 
-
 # --- data to check with ---------------------------------------------------------------------------------------------
 
 
@@ -70,7 +69,8 @@ def example_latents(
 
 
 def _renamed(rows: Latents) -> Latents:
-    return dataclasses.replace(rows, space="another space", classes=tuple(f"other {i}" for i in range(len(rows.classes))))
+    names = tuple(f"other {i}" for i in range(len(rows.classes)))
+    return dataclasses.replace(rows, space="another space", classes=names)
 
 
 # --- tools ----------------------------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import socket
 import subprocess
 import sys
-import types
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -285,9 +285,10 @@ def test_a_staged_folder_shows_the_verified_files_only(weights_bytes: bytes, tmp
 
 def test_sealing_rewrites_hash_and_size_and_nothing_else(tmp_path: Path) -> None:
     source = Path(__file__).resolve().parents[2] / "recipes/seal_cards.py"
-    recipe = types.ModuleType("seal_cards")
-    recipe.__dict__["__file__"] = str(source)
-    exec(compile(source.read_text(), str(source), "exec"), recipe.__dict__)
+    spec = importlib.util.spec_from_file_location("seal_cards", source)
+    assert spec and spec.loader
+    recipe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recipe)
     old = (Path(hub.__file__).parent / "cards.yaml").read_text()
     put(tmp_path, b"1" * 10, "tiny_image.safetensors")
     new = recipe.seal(old, tmp_path)

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 import augmint
+from augmint.pipeline.plan import _Loader
 
 SOURCES = sorted(Path(augmint.__file__).parent.rglob("*.py"))
 
@@ -42,8 +44,10 @@ def test_models_are_loaded_locally_or_pinned(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_no_call_that_unpickles(path: Path) -> None:
+    # S506's exceptions: the configuration's loader is a SafeLoader that names the line of a fault.
+    allowed = {"yaml.load(text, Loader=_Loader)"} if issubclass(_Loader, yaml.SafeLoader) else set()
     refused = {"torch.load", "pickle.load", "pickle.loads", "joblib.load", "yaml.load", "eval", "exec", "shelve.open"}
     for name, node in calls(path):
-        assert name not in refused, ast.unparse(node)
+        assert name not in refused or ast.unparse(node) in allowed, ast.unparse(node)
         if name in ("np.load", "numpy.load"):
             assert options(node).get("allow_pickle", "False") == "False"

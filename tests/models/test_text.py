@@ -22,7 +22,10 @@ from augmint.models import hub, load_encoder, text
 from augmint.models.inputs import BATCH
 from augmint.models.text import TextEncoder, buckets, load_folder, mean_pooled
 
-WORDS = "the cat sat on a mat while some old dog ran far away into dark woods because it was hungry".split()
+WORDS = (
+    *("the", "cat", "sat", "on", "a", "mat", "while", "some", "old", "dog", "ran", "far", "away"),
+    *("into", "dark", "woods", "because", "it", "was", "hungry"),
+)
 
 
 @pytest.fixture(scope="module")

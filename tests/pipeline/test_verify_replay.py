@@ -124,13 +124,25 @@ def test_twenty_children_replay_to_their_bytes(first_run):
     assert verify(first_run.out).exit_code == 0  # looking changes nothing
 
 
-@pytest.mark.parametrize("gate", ["diversity", "novelty"])
-def test_a_reject_can_be_replayed(first_run, gate):
-    rows = [row for row in jsonl(first_run.out / "rejects.jsonl") if row["gate"] == gate]
-    if not rows:
-        pytest.skip(f"no reject of {gate} with these weights")
-    again = replay(first_run.out, rows[-1]["id"])
+def test_a_reject_of_the_set_gate_can_be_replayed(first_run):
+    row = [row for row in jsonl(first_run.out / "rejects.jsonl") if row["gate"] == "diversity"][-1]
+    again = replay(first_run.out, row["id"])
     assert again.identical and again.path == "" and again.data.startswith(b"\x89PNG")
+
+
+def test_a_run_that_keeps_nothing_is_whole_and_its_rejects_can_be_replayed(tmp_path):
+    data = write_digits(tmp_path / "in", {"0": 3, "1": 4})
+    strict = {"gates": ["novelty"], "gate_options": {"novelty": {"floor": 1e6, "closest": 1e6}}}
+    result = am.augment(data, tmp_path / "o", **strict, max_tries=2, max_rounds=3)
+    assert result.made == {"0": 0, "1": 0} and result.exit_code == 1
+    # Each place is tried twice in each of three rounds.
+    assert result.rejected == {"0": {"novelty": 18}, "1": {"novelty": 24}}
+    rows = jsonl(tmp_path / "o/rejects.jsonl")
+    assert len({row["id"] for row in rows}) == 42
+    for row in random.Random(0).sample(rows, 4):
+        assert row["gate"] == "novelty" and row["score"] < row["threshold"]
+        assert replay(tmp_path / "o", row["id"]).identical
+    assert verify(tmp_path / "o").exit_code == 0
 
 
 def test_a_damaged_child_is_not_identical(finished):

@@ -48,8 +48,8 @@ def test_neighbours_are_those_of_sklearn() -> None:
 def test_between_rows_of_one_class(counts: list[int], neighbors: int, seed: int) -> None:
     real = example_latents(counts)
     at = names(real)
-    draw = Interpolation(neighbors=neighbors).fit(real, np.random.default_rng(0)).sample(
-        real, np.random.default_rng(seed)
+    draw = (
+        Interpolation(neighbors=neighbors).fit(real, np.random.default_rng(0)).sample(real, np.random.default_rng(seed))
     )
     assert draw.note is not None
     for i in range(len(draw)):

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from augmint.core.errors import DataError
 from augmint.core.protocols import Codec, Encoder
@@ -21,6 +20,7 @@ from augmint.core.types import F32, Sample
 from augmint.models import hub
 from augmint.models.cards import Card
 from augmint.models.inputs import BATCH, Items, as_samples, pick_device, run
+from augmint.models.tiny_image import fit, unfit
 
 SIZES = (64, 128, 256)
 """Working sizes that are chosen from, in pixels."""
@@ -117,7 +117,8 @@ def to_frames(samples: Sequence[Sample], size: int) -> Tensor:
     """(n, 3, size, size) float32 RGB 0..1: alpha dropped, grey repeated, whole frame squashed."""
     frames = torch.empty(len(samples), 3, size, size)
     for frame, sample in zip(frames, samples, strict=True):
-        frame.copy_(resize(torch.from_numpy(to_rgb(sample)), size, size))
+        # One at a time, since sizes differ; the codec was trained on pictures that were fitted by this function.
+        frame.copy_(fit(torch.from_numpy(to_rgb(sample))[None], size, size)[0])
     return frames
 
 
@@ -143,20 +144,15 @@ def colour_channels(channels: int) -> int:
     return 1 if channels <= 2 else 3
 
 
-def resize(frame: Tensor, height: int, width: int) -> Tensor:
-    """(C, H, W) to (C, height, width), bilinear, with the filter widened when it shrinks."""
-    return interpolate(frame[None], (height, width), mode="bilinear", antialias=True)[0]
-
-
 def make_child(frame: F32, anchor: Sample) -> Sample:
     """The sample painted as ``frame`` (3, h, w) RGB 0..1, in the shape and depth of its anchor's image."""
     like: npt.NDArray[Any] = anchor.content
     planes = like if like.ndim == 3 else like[:, :, None]
     colours = colour_channels(planes.shape[2])
-    image = resize(torch.from_numpy(frame), *planes.shape[:2])
+    image = unfit(torch.from_numpy(frame)[None], *planes.shape[:2])[0]
     image = image.mean(0, keepdim=True) if colours == 1 else image
     top = np.iinfo(like.dtype).max
-    levels = np.rint(image.clamp(0, 1).numpy().transpose(1, 2, 0) * np.float32(top)).astype(like.dtype)
+    levels = np.rint(image.numpy().transpose(1, 2, 0) * np.float32(top)).astype(like.dtype)
     pixels = np.ascontiguousarray(np.concatenate([levels, planes[:, :, colours:]], axis=2)).reshape(like.shape)
     return Sample("", pixels, target=anchor.target, group=anchor.group, split=anchor.split)
 

@@ -49,7 +49,7 @@ def run(net: Callable[[Tensor], Tensor], x: Tensor, device: str) -> F32:
 
 
 def pick_device(device: str) -> str:
-    """ "auto" resolved; raises UsageError for a name that is no device or a device that is not there."""
+    """The device meant by "auto", or the one named; raises UsageError when it is not there."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -1,7 +1,7 @@
 """tiny-image: a small convolutional image codec whose latent space is made to be moved in.
 
-Every latent cell is a point on a sphere: the decoder looks only at its direction, so the mean of two latents,
-which is shorter than its parents, decodes with their full contrast. No layer looks at other rows of a batch.
+Every latent cell is a point on a sphere. The mean of two latents is shorter than its parents: the decoder paints its
+direction, and restores the contrast that the shortness says was lost. No layer looks at other rows of a batch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ class Block(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
         with torch.no_grad():
             self.second.weight.mul_(0.3)
 
@@ -77,6 +76,31 @@ def make_decoder() -> nn.Sequential:
     )
 
 
+def shortness(z: Tensor) -> Tensor:
+    """How much shorter than the sphere's radius each cell of (n, c, h, w) is, 0..1: (n, 1, h, w).
+
+    0 for an encoded image; a mean of latents that disagree is short, and would decode with too little contrast.
+    """
+    return (1 - z.square().mean(1, keepdim=True).sqrt()).clamp(0, 1)
+
+
+def enlarge(x: Tensor, like: Tensor) -> Tensor:
+    """Bilinear to the height and width of `like`."""
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def amplify(x: Tensor, short: Tensor, gains: Tensor) -> Tensor:
+    """Raise the contrast of images (n, 3, H, W) where their latents were short: details, shapes, the whole.
+
+    x + short * (gains[0] (x - b4) + gains[1] (b4 - b16) + gains[2] (b16 - mean)), b4 and b16 being blurred over
+    4 and 16 px.
+    """
+    fine, coarse = (enlarge(F.avg_pool2d(x, side), x) for side in (4, 16))
+    whole = x.mean((2, 3), keepdim=True)
+    lost = gains[0] * (x - fine) + gains[1] * (fine - coarse) + gains[2] * (coarse - whole)
+    return x + enlarge(short, x) * lost
+
+
 def fit(x: Tensor, height: int, width: int) -> Tensor:
     """Images (n, 3, h, w) at the working size: bicubic, antialiased where that is smaller."""
     smaller = height < x.shape[-2] or width < x.shape[-1]
@@ -108,6 +132,9 @@ class TinyImage(nn.Module):
         super().__init__()
         self.encoder = make_encoder()
         self.decoder = make_decoder()
+        self.short = nn.Conv2d(1, WIDTHS[2], 1, bias=False)
+        self.gains = nn.Parameter(torch.zeros(3))
+        nn.init.zeros_(self.short.weight)
         self.register_buffer("mean", torch.zeros(1, CHANNELS, 1, 1))
         self.register_buffer("std", torch.ones(1, CHANNELS, 1, 1))
 
@@ -126,5 +153,8 @@ class TinyImage(nn.Module):
 
     def paint(self, z: Tensor) -> Tensor:
         """`decode` before its clamp, for training."""
-        out: Tensor = self.decoder(on_sphere(z * self.std + self.mean)) * 0.5 + 0.5
-        return out
+        z = z * self.std + self.mean
+        short = shortness(z)
+        inner = self.decoder[0](on_sphere(z)) + self.short(4 * short)
+        out: Tensor = self.decoder[1:](inner) * 0.5 + 0.5
+        return amplify(out, short, self.gains)

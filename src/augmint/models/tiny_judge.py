@@ -19,7 +19,8 @@ FEATURES = WIDTHS[3] + 4 * WIDTHS[2]
 def conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
     """Convolution and batch norm (running statistics in eval mode, so rows do not see each other)."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, bias=False), nn.BatchNorm2d(outputs)
+        nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, bias=False),
+        nn.BatchNorm2d(outputs),
     )
 
 

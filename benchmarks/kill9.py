@@ -28,7 +28,22 @@ from augmint.pipeline.quickstart import write_digits
 
 RESULTS = Path(__file__).parent / "results" / "kill9.json"
 LOOSE = {"run.json", ".augmint/events.jsonl", ".augmint/lock", ".augmint/run.sha256"}
-METHOD = ["--size", "64", "--method", "gan", "--set", "method_options.steps=300", "--factor", "3", "--set", "unit_size=8", "--gate", "novelty", "--gate", "diversity"]
+METHOD = [
+    "--size",
+    "64",
+    "--method",
+    "gan",
+    "--set",
+    "method_options.steps=300",
+    "--factor",
+    "3",
+    "--set",
+    "unit_size=8",
+    "--gate",
+    "novelty",
+    "--gate",
+    "diversity",
+]
 
 
 def tree(out: Path) -> dict[str, str]:

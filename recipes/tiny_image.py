@@ -91,9 +91,7 @@ class Material:
     def taught_pairs(self, g: torch.Generator, n: int) -> tuple[Tensor, Tensor]:
         """As `taught`, 2 n images: row n + i is of the class of row i."""
         first = torch.randint(len(self.tiny), (n,), generator=g)
-        second = torch.stack(
-            [self.of_class[c][torch.randint(50, (1,), generator=g)[0]] for c in self.labels[first]]
-        )
+        second = torch.stack([self.of_class[c][torch.randint(50, (1,), generator=g)[0]] for c in self.labels[first]])
         view = torch.randint(VIEWS, (2 * n,), generator=g)
         return self.seen(self.view_of[torch.cat([first, second]), view])
 
@@ -133,9 +131,7 @@ def likeness(x: Tensor, y: Tensor) -> Tensor:
     """
     beyond = ((y < 1 / 255) & (x < 0)) | ((y > 254 / 255) & (x > 1))
     error = (x - y).masked_fill(beyond, 0)
-    edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (
-        error[..., 1:, :] - error[..., :-1, :]
-    ).abs().mean()
+    edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
     return error.abs().mean() + 4 * error.square().mean() + 0.5 * edges
 
 
@@ -153,9 +149,7 @@ class Lesson(nn.Module):
         pooled = (guess.mean((2, 3)) - target.mean((2, 3))).square().mean()
         return (guess - target).square().mean() + 2 * pooled
 
-    def losses(
-        self, g: torch.Generator, data: Material, realism: Realism | None, step: int
-    ) -> dict[str, Tensor]:
+    def losses(self, g: torch.Generator, data: Material, realism: Realism | None, step: int) -> dict[str, Tensor]:
         """What a step is about: crops of 128 px every eighth time, else midpoints."""
         if step % 8 == 7:
             return self.large(g, data)
@@ -188,9 +182,7 @@ class Lesson(nn.Module):
 
     def move(self, g: torch.Generator, data: Material, realism: Realism) -> dict[str, Tensor]:
         """`small` with midpoints of real same-class pairs, which must look real, and trains the critic on the side."""
-        pairs, counts, size = random_choice(
-            g, ((10, (4, 10, 4), 64), (3, (1, 2, 2), 128), (3, (1, 2, 2), 128))
-        )
+        pairs, counts, size = random_choice(g, ((10, (4, 10, 4), 64), (3, (1, 2, 2), 128), (3, (1, 2, 2), 128)))
         x, target = data.taught_pairs(g, pairs)
         if torch.rand(1, generator=g) < 0.5:
             x = soften(x, 32, sharp=bool(torch.rand(1, generator=g) < 0.6))
@@ -229,9 +221,7 @@ class Realism:
         self.shallow, self.critic, self.weight = Shallow(data.tiny[:300].float() / 255), Critic(), weight
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=3e-4, betas=(0.0, 0.99))
 
-    def __call__(
-        self, x: Tensor, share: Tensor, mid: Tensor, rb: Tensor, rm: Tensor, rx: Tensor
-    ) -> dict[str, Tensor]:
+    def __call__(self, x: Tensor, share: Tensor, mid: Tensor, rb: Tensor, rm: Tensor, rx: Tensor) -> dict[str, Tensor]:
         """Losses of midpoints rb of the photos x (first half with second), rm, whose truth is mid, and rebuilt rx."""
         with torch.no_grad():
             real = self.shallow(torch.cat([x, mid]))
@@ -246,10 +236,7 @@ class Realism:
         self.critic.requires_grad_(False)
         fooled = -self.critic(fake).mean()
         self.critic.requires_grad_(True)
-        known = [
-            (m[len(rb) :] - torch.cat([r[len(x) :], r[: len(x) : 3]])).abs().mean()
-            for m, r in zip(made, real)
-        ]
+        known = [(m[len(rb) :] - torch.cat([r[len(x) :], r[: len(x) : 3]])).abs().mean() for m, r in zip(made, real)]
         return {
             "maps": 0.1 * torch.stack(known).mean(),
             "moments": 0.8 * (moments(fake) - wanted).abs().mean(),
@@ -267,9 +254,7 @@ class Realism:
 
 def learning_rate(done: float, peak: float) -> float:
     """Warm-up over the first 2 %, then a cosine to a fiftieth."""
-    return (
-        peak * min(1.0, done / 0.02 + 0.02) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
-    )
+    return peak * min(1.0, done / 0.02 + 0.02) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
 
 
 def export(lesson: Lesson, data: Material, path: Path) -> None:
@@ -333,9 +318,7 @@ def save(average: Lesson, data: Material, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for checkpoints and the exported weights"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the exported weights")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--steps", type=int, default=10**6)
     parser.add_argument("--rate", type=float, default=8e-4)

@@ -59,9 +59,7 @@ class Lesson(nn.Module):
         self.project = nn.Sequential(nn.Linear(FEATURES, 256), nn.ReLU(), nn.Linear(256, 96))
         self.names = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, 200))
 
-    def losses(
-        self, g: torch.Generator, images: Tensor, labels: Tensor, drawn: tuple[int, int]
-    ) -> dict[str, Tensor]:
+    def losses(self, g: torch.Generator, images: Tensor, labels: Tensor, drawn: tuple[int, int]) -> dict[str, Tensor]:
         """Names over both views (label -100: no name known), pairs of photos, pairs of drawings."""
         a, b = photo_pairs(g, images)
         size = 28 if torch.rand(1, generator=g) < 0.5 else 32
@@ -81,9 +79,7 @@ class Lesson(nn.Module):
 
 def export(lesson: Lesson, path: Path) -> None:
     """Save the judge alone, fp16."""
-    state = {
-        k: v.half() for k, v in lesson.judge.state_dict().items() if not k.endswith("num_batches_tracked")
-    }
+    state = {k: v.half() for k, v in lesson.judge.state_dict().items() if not k.endswith("num_batches_tracked")}
     save_file({k: v.contiguous() for k, v in state.items()}, path)
 
 

@@ -67,7 +67,7 @@ def test_more_vicinity_is_farther_from_the_rows() -> None:
     real = example_latents((30,), (6,))
     far = []
     for vicinity in (0.0, 1.0, 3.0):
-        gan = Gan(steps=600, width=48, batch=32, vicinity=vicinity).fit(real, np.random.default_rng(0))
+        gan = Gan(steps=300, width=32, batch=32, vicinity=vicinity).fit(real, np.random.default_rng(0))
         far.append(float(np.median(nearest(gan.sample(real, np.random.default_rng(1)).z, real.z, 1)[0])))
     assert far == sorted(far)
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from augmint.core.errors import UsageError
 from augmint.core.protocols import Encoder
-from augmint.models.cards import Card, get_card, list_cards
+from augmint.models.cards import Card, choose_size, get_card, list_cards
 
-__all__ = ["Card", "get_card", "list_cards", "load_encoder", "working_size"]
+__all__ = ["Card", "choose_size", "get_card", "list_cards", "load_encoder", "working_size"]
 
 
 def load_encoder(name: str, *, size: int | None = None, path: str | None = None, device: str = "cpu") -> Encoder:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,9 @@ from augmint.core.errors import unknown
 
 EMBEDDED = "embedded"
 """`Card.source` of weights that ship inside the package."""
+
+SIZES = (128, 256)
+"""Working sizes of image codecs that are chosen from, in pixels."""
 
 LOCAL = "local"
 """`Card.source` of weights that the user brings; no repository serves this exact file."""
@@ -98,6 +102,16 @@ class Card:
     def tag(self) -> str:
         """Name and first 12 hex digits of the weights' sha256: what a space is named after."""
         return f"{self.name}@{self.weights.sha256[:12]}"
+
+
+def choose_size(sides: Sequence[int]) -> int:
+    """Working size for images with these shorter sides: the smallest of SIZES that is at least their median.
+
+    The largest when none is; the smallest for no images. Small images are scaled up: below 128 px a latent cell of
+    tiny-image covers too much of the picture, and midpoints lose (recipes/LOG.md).
+    """
+    median = statistics.median(sides) if sides else 0
+    return next((size for size in SIZES if size >= median), SIZES[-1])
 
 
 def list_cards() -> list[Card]:

@@ -19,11 +19,9 @@ from augmint.core.protocols import Codec, Encoder
 from augmint.core.types import F32, Sample
 from augmint.models import hub
 from augmint.models.cards import Card
-from augmint.models.inputs import BATCH, Items, as_samples, pick_device, run
+from augmint.models.devices import pick_device
+from augmint.models.inputs import BATCH, Items, as_samples, run
 from augmint.models.tiny_image import fit, unfit
-
-SIZES = (64, 128, 256)
-"""Working sizes that are chosen from, in pixels."""
 
 Net = Callable[[Tensor], Tensor]
 
@@ -155,13 +153,6 @@ def make_child(frame: F32, anchor: Sample) -> Sample:
     levels = np.rint(image.numpy().transpose(1, 2, 0) * np.float32(top)).astype(like.dtype)
     pixels = np.ascontiguousarray(np.concatenate([levels, planes[:, :, colours:]], axis=2)).reshape(like.shape)
     return Sample("", pixels, target=anchor.target, group=anchor.group, split=anchor.split)
-
-
-def choose_size(sides: Sequence[int]) -> int:
-    """Working size in pixels for images with these shorter sides: the smallest of 64, 128, 256 that is at least
-    their median, 256 when none is; 64 for no images."""
-    median = float(np.median(sides)) if len(sides) else 0.0
-    return next((size for size in SIZES if size >= median), SIZES[-1])
 
 
 def load_image(card: Card, size: int, *, path: str | None, device: str) -> Encoder:

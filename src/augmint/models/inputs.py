@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from augmint.core.errors import DataError, UsageError
+from augmint.core.errors import DataError
 from augmint.core.types import F32, Sample
 
 Items = Sequence[Sample] | Sequence[str] | Sequence[npt.NDArray[Any]] | npt.NDArray[Any]
@@ -46,22 +46,3 @@ def run(net: Callable[[Tensor], Tensor], x: Tensor, device: str) -> F32:
         rows = net(torch.cat([x, blank]).to(device))[: len(x)]
     out: F32 = rows.float().cpu().numpy()
     return out
-
-
-def pick_device(device: str) -> str:
-    """The device meant by "auto", or the one named; raises UsageError when it is not there."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        wanted = torch.device(device)
-    except RuntimeError:
-        wanted = None
-    there = wanted is not None and (
-        wanted.type == "cpu" or (wanted.type == "cuda" and (wanted.index or 0) < torch.cuda.device_count())
-    )
-    if not there:
-        names = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        raise UsageError(
-            f"device {device!r}", expected=f"one of: auto, {', '.join(names)}", do="take another", code="no-device"
-        )
-    return device

@@ -19,7 +19,8 @@ from augmint.core.protocols import Encoder
 from augmint.core.types import F32, Sample
 from augmint.models import hub
 from augmint.models.cards import Card
-from augmint.models.inputs import BATCH, Items, as_samples, pick_device, run
+from augmint.models.devices import pick_device
+from augmint.models.inputs import BATCH, Items, as_samples, run
 
 STEP = 8
 """Widths of batches are multiples of this many tokens."""

@@ -40,7 +40,7 @@ class Plan:
     Attributes:
         model: card of the codec that encodes and decodes.
         size: working size in pixels, the side to which every image is scaled for the model; 0 chooses it from
-            the data (64, 128 or 256) and the resolved plan says which.
+            the data (128 or 256) and the resolved plan says which.
         method: synthesizer; ``method_options`` are its fields.
         judge: card of the encoder in whose space gates look at the children.
         gates: quality filters, in order; ``gate_options`` maps a gate's name to its fields.
@@ -70,8 +70,8 @@ class Plan:
     group: str = ""
     seed: int = 0
     unit_size: int = 32
-    max_tries: int = 5
-    max_rounds: int = 4
+    max_tries: int = 8
+    max_rounds: int = 12
     threads: int = 1
     synthetic_only: bool = False
     keep_metadata: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from augmint.core.errors import UsageError
 from augmint.core.seeds import stream
@@ -31,6 +30,8 @@ def quickstart(out: str | Path, *, workers: int = 1, seed: int = 0, progress: Pr
 
 def write_digits(folder: Path, shots: int, seed: int) -> None:
     """Class folders with ``shots`` digits of each class, chosen by the seed."""
+    from sklearn.datasets import load_digits  # not at the top: slow to load, and every command would pay
+
     pixels, labels = load_digits(return_X_y=True)
     images = np.round(pixels.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     writer = Folders()

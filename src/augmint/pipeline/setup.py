@@ -17,10 +17,9 @@ from augmint.core.types import Entry, Listing, ReadOptions
 from augmint.core.version import __version__
 from augmint.formats import TABLE as FORMATS
 from augmint.formats import detect
-from augmint.models import Card, get_card
+from augmint.models import Card, choose_size, get_card
 from augmint.models import working_size as check_size
-from augmint.models.image import choose_size
-from augmint.models.inputs import pick_device
+from augmint.models.devices import pick_device
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.manifest import Manifest, dump_json, file_sha256, sha256
 from augmint.pipeline.plan import Plan
@@ -184,7 +183,7 @@ def working_size(reader: Format, train: tuple[Entry, ...]) -> int:
         with contextlib.suppress(SampleError):
             height, width = reader.load(entry).content.shape[:2]
             sides.append(min(height, width))
-    return choose_size(sides or [64])
+    return choose_size(sides)
 
 
 def check_folder(out: Path, data: Path, fresh: bool) -> None:

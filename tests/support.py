@@ -18,13 +18,14 @@ from sklearn.datasets import load_digits
 
 from augmint.pipeline.augment import Result
 
-PLAIN: dict[str, Any] = {"gates": [], "unit_size": 4}
-"""No gate: as many children as asked, whatever the weights are worth."""
+PLAIN: dict[str, Any] = {"gates": [], "unit_size": 4, "size": 64}
+"""Small, and no gate: as many children as asked, whatever the weights are worth."""
 
 MIXED: dict[str, Any] = {
     "gates": ["novelty", "diversity"],
     "gate_options": {"diversity": {"closest": 0.5}, "novelty": {"floor": 0.3, "closest": 0.3}},
     "unit_size": 7,
+    "size": 64,
     "max_tries": 2,
     "max_rounds": 2,
 }

@@ -17,7 +17,7 @@ from augmint.core.version import __version__
 from augmint.pipeline.manifest import Manifest
 from support import PLAIN, children, metadata, pixels_of, snapshot, write_digits
 
-FAST = ["--gate", "none", "--set", "unit_size=4"]
+FAST = ["--gate", "none", "--size", "64", "--set", "unit_size=4"]
 
 
 # help and arguments
@@ -333,3 +333,4 @@ def test_quickstart_ends_with_a_whole_run(augmint, tmp_path):
     (tmp_path / "file").write_text("x")
     assert augmint("quickstart", "-o", tmp_path / "file").code == 2
     assert json.loads((tmp_path / "q/minted/run.json").read_text())["leak_check"] == "none"
+    assert "\nsize: 0\n" not in (tmp_path / "q/minted/config.yaml").read_text()  # what was chosen is written down

@@ -16,7 +16,7 @@ import augmint as am
 from support import CLI, PLAIN, cli, jsonl, snapshot
 
 MANY = {**PLAIN, "factor": 14, "unit_size": 3}
-FLAGS = ["--gate", "none", "--factor", "14", "--set", "unit_size=3"]
+FLAGS = ["--gate", "none", "--size", "64", "--factor", "14", "--set", "unit_size=3"]
 
 
 @pytest.fixture(scope="module")

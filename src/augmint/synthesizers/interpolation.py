@@ -61,7 +61,7 @@ class Interpolation(Synthesizer):
     neighbors: int = 5
     low: float = 0.0
     high: float = 1.0
-    fallback_strength: float = 0.25
+    fallback_strength: float = 0.5
     rows_: F32 = field(init=False, repr=False)
     names_: Text = field(init=False, repr=False)
     label_: I64 = field(init=False, repr=False)

@@ -50,7 +50,7 @@ class Noise(Synthesizer):
     scope: ClassVar[Literal["row", "class", "global"]] = "class"
     targets: ClassVar[frozenset[TargetKind]] = frozenset(("class", "soft", "multilabel", "number"))
 
-    strength: float = 0.25
+    strength: float = 0.5
     rms_: F32 = field(init=False, repr=False)
     borrowed_: Bool = field(init=False, repr=False)
     width_: I64 = field(init=False, repr=False)

@@ -5,7 +5,7 @@ counts as covered when it gets at least a tenth of its fair share (10 samples wi
 ``good`` is the share of samples within 3 standard deviations of a mode. Options are the same for all seeds; they
 were chosen on seeds 0 and 1.
 
-    python benchmarks/gan_grid.py            # about 40 s of one core for each seed; writes results/gan_grid.json
+    python benchmarks/gan_grid.py            # about a minute of one busy core for each seed; writes results/gan_grid.json
 """
 
 from __future__ import annotations

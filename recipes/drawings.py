@@ -144,7 +144,7 @@ def draw_strokes(p: Strokes, size: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Discs:
-    """centre (n, d, 2), radius (n, d, 2), turn (n, d), soft (n, d), rim and core (n, d, 3), pale (n, d) size of the core,
+    """centre (n, d, 2), radius (n, d, 2), turn (n, d), soft (n, d), rim and core (n, d, 3), pale (n, d) core size,
     wave (n, d, 3) lobes, ground (n, 3), mottle (n, 3, 8, 8)."""
 
     centre: Tensor

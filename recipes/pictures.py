@@ -8,14 +8,16 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
-from drawings import chance, uniform
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+
+from drawings import chance, uniform
 
 HELD_OUT_FROM = 900
 """First photo of the ImageNet sample that no recipe may see."""
@@ -30,7 +32,7 @@ def unpack(archive: dict[str, np.ndarray], prefix: str, size: int, rows: slice) 
     """JPEG blobs of an archive as uint8 (n, 3, size, size)."""
     blob, off = archive[f"{prefix}bytes"], archive[f"{prefix}off"]
     images = []
-    for start, stop in list(zip(off[:-1], off[1:], strict=True))[rows]:
+    for start, stop in list(pairwise(off))[rows]:
         image = Image.open(io.BytesIO(blob[start:stop].tobytes())).convert("RGB")
         images.append(np.asarray(image.resize((size, size), Image.Resampling.BICUBIC)))
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()

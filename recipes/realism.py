@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from pictures import data_root
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from augmint.models.squeezenet import SqueezeNet, to_bgr
+from pictures import data_root
 
 LEVELS = {0: 64, 4: 128, 7: 256}
 """Layer of SqueezeNet -> its channels; at 64 px the maps are 31, 15 and 7 cells wide."""
@@ -28,7 +28,7 @@ class Shallow(nn.Module):
 
     def __init__(self, sample: Tensor) -> None:
         super().__init__()
-        self.layers = pretrained().features[: max(LEVELS) + 1]
+        self.layers = nn.ModuleList(list(pretrained().features)[: max(LEVELS) + 1])
         self.centers: list[Tensor] = []
         self.scales: list[Tensor] = []
         with torch.no_grad():
@@ -46,6 +46,7 @@ class Shallow(nn.Module):
         return found
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Maps (n, channels, h, w), one for each level."""
         return [(m - c) / s for m, c, s in zip(self.raw(x), self.centers, self.scales, strict=True)]
 
 
@@ -83,6 +84,7 @@ class Critic(nn.Module):
         )
 
     def forward(self, maps: list[Tensor]) -> Tensor:
+        """Scores (n, patches) of the two shallowest levels."""
         return torch.cat([head(m).flatten(1) * 4 for head, m in zip(self.heads, maps, strict=False)], 1)
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
 from drawings import disc_triples, stroke_triples
 from pictures import grow, look, photo_triples, photos, random_view, soften, tiny_imagenet
 from progress import Progress
 from realism import Critic, Shallow, critic_loss, energy, moments, pretrained
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
@@ -30,10 +31,11 @@ VIEWS, TEACHER_PX, CELLS = 3, 128, 4
 def teacher_features(images: Tensor, g: torch.Generator, cache: Path) -> dict[str, Tensor]:
     """SqueezeNet's maps of VIEWS fixed views of each image: view matrices and features (n * VIEWS, 512, 4, 4)."""
     if cache.exists():
-        return load_file(cache)
+        known: dict[str, Tensor] = load_file(cache)
+        return known
     net = pretrained()
     matrices, features = [], []
-    for batch in images.split(50):
+    for batch in torch.split(images, 50):
         for number in range(VIEWS):
             view = random_view(g, len(batch), (0.999, 1.0) if number == 0 else (0.5, 0.95), 0.0, 0.0)
             with torch.inference_mode():
@@ -65,7 +67,7 @@ class Material:
         """Read the allowed data and ask the teacher once."""
         tiny, labels = tiny_imagenet()
         known = teacher_features(tiny, g, cache)
-        rows = torch.cat([part.repeat(VIEWS) for part in torch.arange(len(tiny)).split(50)])
+        rows = torch.cat([part.repeat(VIEWS) for part in torch.split(torch.arange(len(tiny)), 50)])
         view_of = rows.argsort(stable=True).view(len(tiny), VIEWS)
         of_class = [torch.nonzero(labels == c)[:, 0] for c in range(200)]
         sample = known["features"][::37].float()
@@ -91,7 +93,9 @@ class Material:
     def taught_pairs(self, g: torch.Generator, n: int) -> tuple[Tensor, Tensor]:
         """As `taught`, 2 n images: row n + i is of the class of row i."""
         first = torch.randint(len(self.tiny), (n,), generator=g)
-        second = torch.stack([self.of_class[c][torch.randint(50, (1,), generator=g)[0]] for c in self.labels[first]])
+        second = torch.stack(
+            [self.of_class[c][torch.randint(50, (1,), generator=g)[0]] for c in self.labels[first]]
+        )
         view = torch.randint(VIEWS, (2 * n,), generator=g)
         return self.seen(self.view_of[torch.cat([first, second]), view])
 
@@ -112,7 +116,7 @@ def triples(
     t = torch.rand(sum(counts), generator=g)
     t = torch.where(torch.rand(len(t), generator=g) < 0.6, 0.5, t)
     t = torch.where(torch.rand(len(t), generator=g) < 0.2, 0.0, t)
-    tp, ts, td = t.split(counts)
+    tp, ts, td = torch.split(t, counts)
     pick = torch.randint(len(data.tiny), (n_photo,), generator=g)
     pen = 28 if torch.rand(1, generator=g) < 0.5 else 32
     parts = (
@@ -131,7 +135,9 @@ def likeness(x: Tensor, y: Tensor) -> Tensor:
     """
     beyond = ((y < 1 / 255) & (x < 0)) | ((y > 254 / 255) & (x > 1))
     error = (x - y).masked_fill(beyond, 0)
-    edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
+    edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (
+        error[..., 1:, :] - error[..., :-1, :]
+    ).abs().mean()
     return error.abs().mean() + 4 * error.square().mean() + 0.5 * edges
 
 
@@ -147,9 +153,12 @@ class Lesson(nn.Module):
         """Squared error to the teacher's maps and to their mean over positions."""
         guess = self.head(z)
         pooled = (guess.mean((2, 3)) - target.mean((2, 3))).square().mean()
-        return (guess - target).square().mean() + 2 * pooled
+        loss: Tensor = (guess - target).square().mean() + 2 * pooled
+        return loss
 
-    def losses(self, g: torch.Generator, data: Material, realism: Realism | None, step: int) -> dict[str, Tensor]:
+    def losses(
+        self, g: torch.Generator, data: Material, realism: Realism | None, step: int
+    ) -> dict[str, Tensor]:
         """What a step is about: crops of 128 px every eighth time, else midpoints."""
         if step % 8 == 7:
             return self.large(g, data)
@@ -168,12 +177,12 @@ class Lesson(nn.Module):
         a, b, mid, t = triples(g, data, (6, 8, 4), 64)
         a[:2], b[:2], mid[:2] = soften(a[:2], 32), soften(b[:2], 32), soften(mid[:2], 32)
         z = self.codec.encode(torch.cat([x, a, b]))
-        zx, za, zb = z.split([len(x), len(a), len(b)])
+        zx, za, zb = torch.split(z, [len(x), len(a), len(b)])
         noise = torch.randn(zx.shape, generator=g) * torch.rand(len(zx), 1, 1, 1, generator=g) * 0.3
         noise[::2] = 0
         middle = torch.lerp(za, zb, t.view(-1, 1, 1, 1))
         out = self.codec.paint(torch.cat([zx + noise, za, middle]))
-        rx, ra, rm = out.split([len(x), len(a), len(mid)])
+        rx, ra, rm = torch.split(out, [len(x), len(a), len(mid)])
         return {
             "rec": likeness(torch.cat([rx, ra]), torch.cat([x, a])),
             "teach": 0.2 * self.teach(F.adaptive_avg_pool2d(zx, CELLS), target),
@@ -182,21 +191,23 @@ class Lesson(nn.Module):
 
     def move(self, g: torch.Generator, data: Material, realism: Realism) -> dict[str, Tensor]:
         """`small` with midpoints of real same-class pairs, which must look real, and trains the critic on the side."""
-        pairs, counts, size = random_choice(g, ((10, (4, 10, 4), 64), (3, (1, 2, 2), 128), (3, (1, 2, 2), 128)))
+        pairs, counts, size = random_choice(
+            g, ((10, (4, 10, 4), 64), (3, (1, 2, 2), 128), (3, (1, 2, 2), 128))
+        )
         x, target = data.taught_pairs(g, pairs)
         if torch.rand(1, generator=g) < 0.5:
             x = soften(x, 32, sharp=bool(torch.rand(1, generator=g) < 0.6))
         a, b, mid, t = triples(g, data, counts, size)
         x = grow(x, size, sharp=True)
         z = self.codec.encode(torch.cat([x, a, b]))
-        zx, za, zb = z.split([len(x), len(a), len(b)])
+        zx, za, zb = torch.split(z, [len(x), len(a), len(b)])
         z1, z2 = zx.chunk(2)
         share = torch.where(
             torch.rand(len(z1), 1, 1, 1, generator=g) < 0.7, 0.5, torch.rand(len(z1), 1, 1, 1, generator=g)
         )
         between, middle = torch.lerp(z1, z2, share), torch.lerp(za, zb, t.view(-1, 1, 1, 1))
         out = self.codec.paint(torch.cat([zx, middle, between]))
-        rx, rm, rb = out.split([len(x), len(a), len(between)])
+        rx, rm, rb = torch.split(out, [len(x), len(a), len(between)])
         losses = {
             "rec": likeness(rx, x),
             "teach": 0.2 * self.teach(F.adaptive_avg_pool2d(zx, CELLS), target),
@@ -221,7 +232,9 @@ class Realism:
         self.shallow, self.critic, self.weight = Shallow(data.tiny[:300].float() / 255), Critic(), weight
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=3e-4, betas=(0.0, 0.99))
 
-    def __call__(self, x: Tensor, share: Tensor, mid: Tensor, rb: Tensor, rm: Tensor, rx: Tensor) -> dict[str, Tensor]:
+    def __call__(
+        self, x: Tensor, share: Tensor, mid: Tensor, rb: Tensor, rm: Tensor, rx: Tensor
+    ) -> dict[str, Tensor]:
         """Losses of midpoints rb of the photos x (first half with second), rm, whose truth is mid, and rebuilt rx."""
         with torch.no_grad():
             real = self.shallow(torch.cat([x, mid]))
@@ -229,14 +242,17 @@ class Realism:
         made = self.shallow(torch.cat([rb, rm, rx]))
         fake = [m[: len(rb) + len(rm)] for m in made]
         self.study(real, fake, double)
-        m1, m2, m3 = moments(real).split([len(rb), len(rb), len(rm)])
+        m1, m2, m3 = torch.split(moments(real), [len(rb), len(rb), len(rm)])
         wanted = torch.cat([torch.lerp(m1, m2, share.flatten(1)), m3])
-        e1, e2, e3 = energy(torch.cat([x, mid])).split([len(rb), len(rb), len(rm)])
+        e1, e2, e3 = torch.split(energy(torch.cat([x, mid])), [len(rb), len(rb), len(rm)])
         contrast = torch.cat([torch.lerp(e1, e2, share.flatten(1)), e3])
         self.critic.requires_grad_(False)
         fooled = -self.critic(fake).mean()
         self.critic.requires_grad_(True)
-        known = [(m[len(rb) :] - torch.cat([r[len(x) :], r[: len(x) : 3]])).abs().mean() for m, r in zip(made, real)]
+        known = [
+            (m[len(rb) :] - torch.cat([r[len(x) :], r[: len(x) : 3]])).abs().mean()
+            for m, r in zip(made, real, strict=True)
+        ]
         return {
             "maps": 0.1 * torch.stack(known).mean(),
             "moments": 0.8 * (moments(fake) - wanted).abs().mean(),
@@ -254,7 +270,9 @@ class Realism:
 
 def learning_rate(done: float, peak: float) -> float:
     """Warm-up over the first 2 %, then a cosine to a fiftieth."""
-    return peak * min(1.0, done / 0.02 + 0.02) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+    return (
+        peak * min(1.0, done / 0.02 + 0.02) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+    )
 
 
 def export(lesson: Lesson, data: Material, path: Path) -> None:
@@ -264,7 +282,7 @@ def export(lesson: Lesson, data: Material, path: Path) -> None:
     codec.mean.zero_()
     codec.std.fill_(1)
     with torch.inference_mode():
-        z = torch.cat([codec.encode(x.float() / 255) for x in data.tiny[::20].split(50)])
+        z = torch.cat([codec.encode(x.float() / 255) for x in torch.split(data.tiny[::20], 50)])
     codec.mean.copy_(z.mean((0, 2, 3)).view_as(codec.mean))
     codec.std.copy_(z.std((0, 2, 3)).view_as(codec.std))
     save_file({k: v.half().contiguous() for k, v in codec.state_dict().items()}, path)
@@ -317,8 +335,11 @@ def save(average: Lesson, data: Material, out: Path) -> None:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the exported weights")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for checkpoints and the exported weights"
+    )
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--steps", type=int, default=10**6)
     parser.add_argument("--rate", type=float, default=8e-4)

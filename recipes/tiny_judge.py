@@ -14,13 +14,14 @@ import sys
 from pathlib import Path
 
 import torch
-from drawings import drawn_pairs
-from pictures import look, photos, random_view, soften, tiny_imagenet
-from progress import Progress
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from drawings import drawn_pairs
+from pictures import look, photos, random_view, soften, tiny_imagenet
+from progress import Progress
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
@@ -59,7 +60,9 @@ class Lesson(nn.Module):
         self.project = nn.Sequential(nn.Linear(FEATURES, 256), nn.ReLU(), nn.Linear(256, 96))
         self.names = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, 200))
 
-    def losses(self, g: torch.Generator, images: Tensor, labels: Tensor, drawn: tuple[int, int]) -> dict[str, Tensor]:
+    def losses(
+        self, g: torch.Generator, images: Tensor, labels: Tensor, drawn: tuple[int, int]
+    ) -> dict[str, Tensor]:
         """Names over both views (label -100: no name known), pairs of photos, pairs of drawings."""
         a, b = photo_pairs(g, images)
         size = 28 if torch.rand(1, generator=g) < 0.5 else 32
@@ -79,7 +82,9 @@ class Lesson(nn.Module):
 
 def export(lesson: Lesson, path: Path) -> None:
     """Save the judge alone, fp16."""
-    state = {k: v.half() for k, v in lesson.judge.state_dict().items() if not k.endswith("num_batches_tracked")}
+    state = {
+        k: v.half() for k, v in lesson.judge.state_dict().items() if not k.endswith("num_batches_tracked")
+    }
     save_file({k: v.contiguous() for k, v in state.items()}, path)
 
 
@@ -117,6 +122,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the exported weights")
     parser.add_argument("--minutes", type=float, default=60)

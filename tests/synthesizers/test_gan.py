@@ -32,7 +32,7 @@ def benchmark() -> ModuleType:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [2])
+@pytest.mark.parametrize("seed", [2, 4])
 def test_all_modes_of_the_grid(seed: int) -> None:
     found = benchmark().run(seed)
     assert found["modes"] >= 0.95

@@ -31,6 +31,7 @@ class Block(nn.Module):
             self.second.weight.mul_(0.3)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The class says the shapes."""
         out: Tensor = x + self.second(F.relu(self.first(F.relu(x))))
         return out
 

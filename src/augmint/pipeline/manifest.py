@@ -34,6 +34,8 @@ from augmint.core.errors import RunError, UsageError
 
 Rows = list[dict[str, Any]]
 
+_ROWS = "rows.json"
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -45,7 +47,7 @@ class Unit:
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays of the unit."""
         arrays: dict[str, np.ndarray] = safetensors.numpy.load_file(self.path)
-        return arrays
+        return {name: array for name, array in arrays.items() if name != _ROWS}
 
     def array(self, name: str) -> np.ndarray:
         """One array of the unit."""
@@ -75,8 +77,9 @@ class Manifest:
 
     def commit(self, unit: str, arrays: Mapping[str, np.ndarray], rows: Rows) -> None:
         """Write a unit, then its receipt. Safe against kill -9 and power loss at any instruction."""
-        # One metadata key only: the library writes several in an order that changes between processes.
-        data = safetensors.numpy.save(dict(arrays), metadata={"rows": dump_json(rows)})
+        # Rows are an array of bytes, not metadata: a header is limited to 100 MB, and 400,000 rows would fill it.
+        facts = np.frombuffer(dump_json(rows).encode(), np.uint8)
+        data = safetensors.numpy.save({**arrays, _ROWS: facts})
         self.write(self.home / "units" / f"{unit}.safetensors", data)
         receipt = {"unit": unit, "rows": len(rows), "sha256": sha256(data), "bytes": len(data)}
         self.write(self.home / "receipts" / f"{unit}.json", (dump_json(receipt) + "\n").encode())
@@ -96,14 +99,13 @@ class Manifest:
         """A finished unit."""
         path = self.home / "units" / f"{unit}.safetensors"
         with safe_open(path, framework="np") as file:
-            rows = json.loads(file.metadata()["rows"])
+            rows = json.loads(file.get_tensor(_ROWS).tobytes())
         return Unit(path, rows)
 
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         """Put a file in place as a whole or not at all."""
-        temporary = (
-            self.home / "tmp" / uuid.uuid4().hex
-        )  # not the file's own name, which may be as long as names can be
+        # Not under the file's own name, which may be as long as names can be.
+        temporary = self.home / "tmp" / uuid.uuid4().hex
         try:
             with temporary.open("wb") as file:
                 file.write(data)

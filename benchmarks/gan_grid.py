@@ -2,10 +2,11 @@
 
 Rows: 2,500 points, 100 around each node of a grid of spacing 2, standard deviation 0.05. From 2,500 samples a mode
 counts as covered when it gets at least a tenth of its fair share (10 samples within 3 standard deviations), and
-``good`` is the share of samples within 3 standard deviations of a mode. Options are the same for all seeds; they
-were chosen on seeds 0 and 1.
+``good`` is the share of samples within 3 standard deviations of a mode. Options are the same for all seeds. They
+were chosen on seed 1, after a first choice (gain 0.4, penalty 0.05, 256 codes, 5,000 steps) had failed: of its five
+seeds, one covered 84 % of the modes and three had fewer than 90 % good samples.
 
-    python benchmarks/gan_grid.py            # about a minute of one busy core for each seed; writes results/gan_grid.json
+    python benchmarks/gan_grid.py   # a minute of one busy core a seed; writes results/gan_grid.json
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from augmint.numerics.rows import text_array
 from augmint.synthesizers.gan import Gan
 
 STD = 0.05
+TUNED_ON = [1]
 OPTIONS: dict[str, Any] = {
     "conditional": False,
     "steps": 5500,
@@ -75,7 +77,7 @@ def main() -> None:
     for seed in args.seeds:
         rows.append(run(seed))
         print(rows[-1], flush=True)
-    found = {"options": OPTIONS, "tuned_on_seeds": [0, 1], "torch": torch.__version__, "seeds": rows}
+    found = {"options": OPTIONS, "tuned_on_seeds": TUNED_ON, "torch": torch.__version__, "seeds": rows}
     args.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 

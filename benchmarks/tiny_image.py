@@ -32,12 +32,12 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from augmint.models.tiny_image import STRIDE, TinyImage, fit, unfit
 from augmint.models.tiny_judge import TinyJudge
 
+ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("AUGMINT_DATA", ROOT.parent / "shared" / "data"))
 WEIGHTS = ROOT / "src/augmint/models/weights"
 WORKING_PX, NEIGHBOURS, RESAMPLES = 128, 5, 2000
@@ -75,9 +75,7 @@ def to_pixels(x: Array) -> Tensor:
 
 def labelled(x: Array, y: Array, x_test: Array, y_test: Array) -> Labelled:
     """A `Labelled` of numpy arrays."""
-    return Labelled(
-        to_pixels(x), torch.from_numpy(y).long(), to_pixels(x_test), torch.from_numpy(y_test).long()
-    )
+    return Labelled(to_pixels(x), torch.from_numpy(y).long(), to_pixels(x_test), torch.from_numpy(y_test).long())
 
 
 def read_sets() -> dict[str, Labelled]:
@@ -104,9 +102,7 @@ def held_out_photos(size: int) -> Tensor:
     """Photos 900-999, which no recipe saw, resized."""
     archive = dict(np.load(DATA / "images/imagenet_sample_1000_224.npz"))
     blob, off = archive["bytes"], archive["off"]
-    images = [
-        Image.open(io.BytesIO(blob[off[i] : off[i + 1]].tobytes())).convert("RGB") for i in range(900, 1000)
-    ]
+    images = [Image.open(io.BytesIO(blob[off[i] : off[i + 1]].tobytes())).convert("RGB") for i in range(900, 1000)]
     small = [np.asarray(image.resize((size, size), Image.Resampling.BICUBIC)) for image in images]
     return to_pixels(np.stack(small))
 
@@ -164,9 +160,7 @@ def probes(encode: Encode, sets: dict[str, Labelled], working: int) -> dict[str,
     """A probe on each set, pictures resized to `working` px."""
     found = {}
     for name, data in sets.items():
-        x, x_test = (
-            batched(encode, resize(part, working)).flatten(1).numpy() for part in (data.x, data.x_test)
-        )
+        x, x_test = (batched(encode, resize(part, working)).flatten(1).numpy() for part in (data.x, data.x_test))
         found[name] = probe(x, data.y.numpy(), x_test, data.y_test.numpy())
     return found
 
@@ -188,9 +182,7 @@ class Examiner(nn.Module):
                 nn.ReLU(),
                 nn.MaxPool2d(2),
             ]
-        self.body = nn.Sequential(
-            *layers, nn.Conv2d(widths[-1], 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU()
-        )
+        self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU())
         self.head = nn.Linear(128, classes)
 
     def features(self, x: Tensor) -> Tensor:
@@ -217,7 +209,7 @@ def examiner(data: Labelled, seed: int, epochs: int, mirror: bool) -> Examiner:
         x = data.x[pick].roll((dy, dx), (2, 3))
         x = x.flip(3) if mirror and torch.rand(()) < 0.5 else x
         optimizer.zero_grad()
-        F.cross_entropy(net(x), data.y[pick]).backward()  # type: ignore[no-untyped-call]
+        F.cross_entropy(net(x), data.y[pick]).backward()
         optimizer.step()
         schedule.step()
     return net.eval()
@@ -302,10 +294,7 @@ def paired_interval(difference: Array) -> dict[str, float]:
     """Mean of (seeds, n) and its 95 % bootstrap interval over pairs and examiner seeds."""
     rng = np.random.default_rng(0)
     seeds, n = difference.shape
-    means = [
-        difference[rng.integers(seeds, size=seeds)][:, rng.integers(n, size=n)].mean()
-        for _ in range(RESAMPLES)
-    ]
+    means = [difference[rng.integers(seeds, size=seeds)][:, rng.integers(n, size=n)].mean() for _ in range(RESAMPLES)]
     low, high = np.quantile(means, [0.025, 0.975])
     return {"mean": float(difference.mean()), "low": float(low), "high": float(high)}
 
@@ -314,9 +303,7 @@ def summary(scores: dict[str, Array]) -> dict[str, Any]:
     """Mean of every score, and latent minus pixel with its interval."""
     found: dict[str, Any] = {key: float(values.mean()) for key, values in scores.items()}
     for measure in ("precision", "density", "read_as_class"):
-        found[f"latent-pixel.{measure}"] = paired_interval(
-            scores[f"latent.{measure}"] - scores[f"pixel.{measure}"]
-        )
+        found[f"latent-pixel.{measure}"] = paired_interval(scores[f"latent.{measure}"] - scores[f"pixel.{measure}"])
     return found
 
 
@@ -329,9 +316,7 @@ MATCHES: dict[str, tuple[str, list[int], int, int, bool]] = {
 """Name -> data set, classes, pairs a class, examiner epochs, whether the examiner may see mirror images."""
 
 
-def examiners(
-    name: str, data: Labelled, seeds: int, epochs: int, mirror: bool, cache: Path | None
-) -> list[Examiner]:
+def examiners(name: str, data: Labelled, seeds: int, epochs: int, mirror: bool, cache: Path | None) -> list[Examiner]:
     """`seeds` examiners of one data set, kept in `cache` between runs."""
     nets = []
     for seed in range(seeds):
@@ -365,9 +350,7 @@ def match(codec: TinyImage, sets: dict[str, Labelled], name: str, args: argparse
     source, classes, n, epochs, mirror = MATCHES[name]
     data, g = sets[source], torch.Generator().manual_seed(7)
     nets = examiners(source, data, args.seeds, epochs, mirror, args.cache)
-    accuracy = [
-        float((batched(net, data.x_test, 500).argmax(1) == data.y_test).float().mean()) for net in nets
-    ]
+    accuracy = [float((batched(net, data.x_test, 500).argmax(1) == data.y_test).float().mean()) for net in nets]
     mine = torch.isin(data.y, torch.tensor(classes))
     data = Labelled(data.x[mine], data.y[mine], data.x_test, data.y_test)
     z = batched(codec.encode, resize(data.x, args.working))
@@ -401,9 +384,7 @@ def file_facts(path: Path) -> dict[str, Any]:
 def machine() -> dict[str, Any]:
     """Where this ran."""
     cpu = [
-        line.split(":")[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if "model name" in line
+        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
     ]
     return {
         "cpu": cpu[0],
@@ -420,9 +401,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--judge", type=Path, default=WEIGHTS / "tiny_judge.safetensors")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/tiny_image.json")
     parser.add_argument("--sheets", type=Path, default=ROOT / "docs/images")
-    parser.add_argument(
-        "--working", type=int, default=WORKING_PX, help="px that small pictures are resized to"
-    )
+    parser.add_argument("--working", type=int, default=WORKING_PX, help="px that small pictures are resized to")
     parser.add_argument("--seeds", type=int, default=3, help="examiners per data set")
     parser.add_argument("--only", nargs="*", default=["psnr", "probes", "judge", *MATCHES])
     parser.add_argument("--cache", type=Path, help="folder to keep trained examiners in")

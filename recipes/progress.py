@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass
 class Progress:
-    """Counts up to `steps` steps or `minutes` minutes, whichever end first; a save is due every `save_every` seconds."""
+    """Counts up to `steps` steps or `minutes` minutes, whichever end first; saves fall due every `save_every` s."""
 
     steps: int
     minutes: float

@@ -93,9 +93,7 @@ class Material:
     def taught_pairs(self, g: torch.Generator, n: int) -> tuple[Tensor, Tensor]:
         """As `taught`, 2 n images: row n + i is of the class of row i."""
         first = torch.randint(len(self.tiny), (n,), generator=g)
-        second = torch.stack(
-            [self.of_class[c][torch.randint(50, (1,), generator=g)[0]] for c in self.labels[first]]
-        )
+        second = torch.stack([self.of_class[c][torch.randint(50, (1,), generator=g)[0]] for c in self.labels[first]])
         view = torch.randint(VIEWS, (2 * n,), generator=g)
         return self.seen(self.view_of[torch.cat([first, second]), view])
 
@@ -116,7 +114,7 @@ def triples(
     t = torch.rand(sum(counts), generator=g)
     t = torch.where(torch.rand(len(t), generator=g) < 0.6, 0.5, t)
     t = torch.where(torch.rand(len(t), generator=g) < 0.2, 0.0, t)
-    tp, ts, td = torch.split(t, counts)
+    tp, ts, td = torch.split(t, list(counts))
     pick = torch.randint(len(data.tiny), (n_photo,), generator=g)
     pen = 28 if torch.rand(1, generator=g) < 0.5 else 32
     parts = (
@@ -135,9 +133,7 @@ def likeness(x: Tensor, y: Tensor) -> Tensor:
     """
     beyond = ((y < 1 / 255) & (x < 0)) | ((y > 254 / 255) & (x > 1))
     error = (x - y).masked_fill(beyond, 0)
-    edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (
-        error[..., 1:, :] - error[..., :-1, :]
-    ).abs().mean()
+    edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
     return error.abs().mean() + 4 * error.square().mean() + 0.5 * edges
 
 
@@ -156,9 +152,7 @@ class Lesson(nn.Module):
         loss: Tensor = (guess - target).square().mean() + 2 * pooled
         return loss
 
-    def losses(
-        self, g: torch.Generator, data: Material, realism: Realism | None, step: int
-    ) -> dict[str, Tensor]:
+    def losses(self, g: torch.Generator, data: Material, realism: Realism | None, step: int) -> dict[str, Tensor]:
         """What a step is about: crops of 128 px every eighth time, else midpoints."""
         if step % 8 == 7:
             return self.large(g, data)
@@ -191,9 +185,7 @@ class Lesson(nn.Module):
 
     def move(self, g: torch.Generator, data: Material, realism: Realism) -> dict[str, Tensor]:
         """`small` with midpoints of real same-class pairs, which must look real, and trains the critic on the side."""
-        pairs, counts, size = random_choice(
-            g, ((10, (4, 10, 4), 64), (3, (1, 2, 2), 128), (3, (1, 2, 2), 128))
-        )
+        pairs, counts, size = random_choice(g, ((10, (4, 10, 4), 64), (3, (1, 2, 2), 128), (3, (1, 2, 2), 128)))
         x, target = data.taught_pairs(g, pairs)
         if torch.rand(1, generator=g) < 0.5:
             x = soften(x, 32, sharp=bool(torch.rand(1, generator=g) < 0.6))
@@ -232,9 +224,7 @@ class Realism:
         self.shallow, self.critic, self.weight = Shallow(data.tiny[:300].float() / 255), Critic(), weight
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=3e-4, betas=(0.0, 0.99))
 
-    def __call__(
-        self, x: Tensor, share: Tensor, mid: Tensor, rb: Tensor, rm: Tensor, rx: Tensor
-    ) -> dict[str, Tensor]:
+    def __call__(self, x: Tensor, share: Tensor, mid: Tensor, rb: Tensor, rm: Tensor, rx: Tensor) -> dict[str, Tensor]:
         """Losses of midpoints rb of the photos x (first half with second), rm, whose truth is mid, and rebuilt rx."""
         with torch.no_grad():
             real = self.shallow(torch.cat([x, mid]))
@@ -264,15 +254,13 @@ class Realism:
         """One step of the critic; double exposures count as fakes too."""
         self.optimizer.zero_grad()
         seen = [torch.cat([f.detach(), d]) for f, d in zip(fake, double, strict=True)]
-        critic_loss(self.critic, real, seen).backward()  # type: ignore[no-untyped-call]
+        critic_loss(self.critic, real, seen).backward()
         self.optimizer.step()
 
 
 def learning_rate(done: float, peak: float) -> float:
     """Warm-up over the first 2 %, then a cosine to a fiftieth."""
-    return (
-        peak * min(1.0, done / 0.02 + 0.02) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
-    )
+    return peak * min(1.0, done / 0.02 + 0.02) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
 
 
 def export(lesson: Lesson, data: Material, path: Path) -> None:
@@ -318,7 +306,7 @@ def train(args: argparse.Namespace) -> None:
         optimizer.param_groups[0]["lr"] = learning_rate(done, args.rate)
         losses = lesson.losses(g, data, realism, step)
         optimizer.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(lesson.parameters(), 1.0)
         optimizer.step()
         follow(average, lesson, step)
@@ -337,9 +325,7 @@ def save(average: Lesson, data: Material, out: Path) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for checkpoints and the exported weights"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the exported weights")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--steps", type=int, default=10**6)
     parser.add_argument("--rate", type=float, default=8e-4)

@@ -12,15 +12,15 @@ import sys
 from pathlib import Path
 
 import torch
-from pictures import grow, soften, tiny_imagenet
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from pictures import grow, soften, tiny_imagenet
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from realism import energy
-
 from augmint.models.tiny_image import TinyImage, amplify, shortness
+from realism import energy
 
 START, PULL = (2.0, 2.0, 2.0), 0.001
 """Where the fit starts, and the weight of the squared distance from there."""
@@ -46,7 +46,7 @@ def midpoints(codec: TinyImage, pairs: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def fit_gains(codec: TinyImage, pairs: int = 120, steps: int = 60) -> Tensor:
     """Gains (3,) that bring the mean log contrast of midpoints to their parents' at five scales."""
-    codec.gains.data.zero_()
+    codec.gains.zero_()
     painted, short, wanted = midpoints(codec, pairs)
     gains = torch.tensor(START, requires_grad=True)
     optimizer = torch.optim.Adam([gains], lr=0.1)
@@ -70,7 +70,7 @@ def main() -> None:
     torch.set_num_threads(1)
     codec = TinyImage().eval()
     codec.load_state_dict({k: v.float() for k, v in load_file(args.weights).items()})
-    codec.gains.data.copy_(fit_gains(codec))
+    codec.gains.copy_(fit_gains(codec))
     save_file({k: v.half().contiguous() for k, v in codec.state_dict().items()}, args.out)
 
 

@@ -60,9 +60,7 @@ class Lesson(nn.Module):
         self.project = nn.Sequential(nn.Linear(FEATURES, 256), nn.ReLU(), nn.Linear(256, 96))
         self.names = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, 200))
 
-    def losses(
-        self, g: torch.Generator, images: Tensor, labels: Tensor, drawn: tuple[int, int]
-    ) -> dict[str, Tensor]:
+    def losses(self, g: torch.Generator, images: Tensor, labels: Tensor, drawn: tuple[int, int]) -> dict[str, Tensor]:
         """Names over both views (label -100: no name known), pairs of photos, pairs of drawings."""
         a, b = photo_pairs(g, images)
         size = 28 if torch.rand(1, generator=g) < 0.5 else 32
@@ -80,11 +78,9 @@ class Lesson(nn.Module):
         }
 
 
-def export(lesson: Lesson, path: Path) -> None:
+def export(judge: nn.Module, path: Path) -> None:
     """Save the judge alone, fp16."""
-    state = {
-        k: v.half() for k, v in lesson.judge.state_dict().items() if not k.endswith("num_batches_tracked")
-    }
+    state = {k: v.half() for k, v in judge.state_dict().items() if not k.endswith("num_batches_tracked")}
     save_file({k: v.contiguous() for k, v in state.items()}, path)
 
 
@@ -101,9 +97,11 @@ def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     images, labels = material()
-    lesson = Lesson().to(memory_format=torch.channels_last)
+    lesson = Lesson()
+    lesson.judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(lesson, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
     optimizer = torch.optim.AdamW(lesson.parameters(), lr=args.rate, weight_decay=0.05)
+    assert isinstance(average.module, Lesson)
     progress = Progress(args.steps, args.minutes, save_every=120)
     for step, done in progress:
         rate = args.rate * min(1, step / 100 + 0.01) * (0.01 + 0.5 * (1 + math.cos(math.pi * done)))
@@ -111,13 +109,13 @@ def train(args: argparse.Namespace) -> None:
         pick = torch.randint(len(images), (48,), generator=g)
         losses = lesson.losses(g, images[pick], labels[pick], (14, 6))
         optimizer.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack(list(losses.values())).sum().backward()
         optimizer.step()
         average.update_parameters(lesson)
         progress.note(step, losses)
         if progress.save_is_due():
-            export(average.module, args.out / "tiny_judge.safetensors")
-    export(average.module, args.out / "tiny_judge.safetensors")
+            export(average.module.judge, args.out / "tiny_judge.safetensors")
+    export(average.module.judge, args.out / "tiny_judge.safetensors")
     torch.save(average.module.state_dict(), args.out / "last.pt")
 
 

@@ -203,3 +203,12 @@ def test_replay_of_moved_output(own, tmp_path):
     _, out = own
     shutil.move(out, tmp_path / "elsewhere")
     assert replay(tmp_path / "elsewhere", children(tmp_path / "elsewhere")[0]["id"]).identical
+
+
+def test_replay_of_a_damaged_unit_is_a_fault_of_the_data(finished):
+    child = next((finished.out / "train").rglob("syn-*.png"))
+    for unit in (finished.out / ".augmint" / "units").glob("draw-*"):
+        unit.write_bytes(unit.read_bytes()[:40])
+    with pytest.raises(DataError) as caught:
+        replay(finished.out, child.stem)
+    assert caught.value.code == "damaged-unit" and "again" in caught.value.do

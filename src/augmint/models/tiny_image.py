@@ -31,7 +31,7 @@ class Block(nn.Module):
             self.second.weight.mul_(0.3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The class says the shapes."""
+        """(n, c, h, w) -> (n, c, h, w)."""
         out: Tensor = x + self.second(F.relu(self.first(F.relu(x))))
         return out
 
@@ -124,8 +124,10 @@ class TinyImage(nn.Module):
 
     Fully convolutional: any height and width that are multiples of 16. `mean` and `std` are the channel moments
     of the sphere's latents over the training photos, so that `encode` returns about zero mean, unit variance.
+    `gains` say how much contrast to give back where latents are short, see `amplify`.
     """
 
+    gains: Tensor
     mean: Tensor
     std: Tensor
 
@@ -133,9 +135,7 @@ class TinyImage(nn.Module):
         super().__init__()
         self.encoder = make_encoder()
         self.decoder = make_decoder()
-        self.short = nn.Conv2d(1, WIDTHS[2], 1, bias=False)
-        self.gains = nn.Parameter(torch.zeros(3))
-        nn.init.zeros_(self.short.weight)
+        self.register_buffer("gains", torch.zeros(3))
         self.register_buffer("mean", torch.zeros(1, CHANNELS, 1, 1))
         self.register_buffer("std", torch.ones(1, CHANNELS, 1, 1))
 
@@ -155,7 +155,5 @@ class TinyImage(nn.Module):
     def paint(self, z: Tensor) -> Tensor:
         """`decode` before its clamp, for training."""
         z = z * self.std + self.mean
-        short = shortness(z)
-        inner = self.decoder[0](on_sphere(z)) + self.short(4 * short)
-        out: Tensor = self.decoder[1:](inner) * 0.5 + 0.5
-        return amplify(out, short, self.gains)
+        out: Tensor = self.decoder(on_sphere(z)) * 0.5 + 0.5
+        return amplify(out, shortness(z), self.gains)

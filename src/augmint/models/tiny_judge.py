@@ -34,7 +34,7 @@ class Residual(nn.Module):
         self.skip = conv(inputs, outputs, 1, stride) if stride != 1 or inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """The class says the shapes."""
+        """(n, inputs, h, w) -> (n, outputs, h / stride, w / stride)."""
         return F.relu(self.skip(x) + self.second(F.relu(self.first(x))))
 
 

@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
-from augmint.core.errors import RunError, UsageError
+from augmint.core.errors import DataError, RunError, UsageError
 
 Rows = list[dict[str, Any]]
 
@@ -98,9 +98,16 @@ class Manifest:
     def load(self, unit: str) -> Unit:
         """A finished unit."""
         path = self.home / "units" / f"{unit}.safetensors"
-        with safe_open(path, framework="np") as file:
-            rows = json.loads(file.get_tensor(_ROWS).tobytes())
-        return Unit(path, rows)
+        try:
+            with safe_open(path, framework="np") as file:
+                return Unit(path, json.loads(file.get_tensor(_ROWS).tobytes()))
+        except (OSError, ValueError, SafetensorError) as error:
+            raise DataError(
+                f"{path}: {error}",
+                expected="a whole unit",
+                do="run the same command again: it makes the unit anew",
+                code="damaged-unit",
+            ) from error
 
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         """Put a file in place as a whole or not at all."""

@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 from augmint.models.tiny_image import TinyImage, amplify, shortness
 from realism import energy
 
-START, PULL = (2.0, 2.0, 2.0), 0.001
-"""Where the fit starts, and the weight of the squared distance from there."""
+PULL = 0.005
+"""Weight of the squared gains in the fit: no more contrast than the parents ask for."""
 
 
 def midpoints(codec: TinyImage, pairs: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -48,11 +48,11 @@ def fit_gains(codec: TinyImage, pairs: int = 120, steps: int = 60) -> Tensor:
     """Gains (3,) that bring the mean log contrast of midpoints to their parents' at five scales."""
     codec.gains.zero_()
     painted, short, wanted = midpoints(codec, pairs)
-    gains = torch.tensor(START, requires_grad=True)
+    gains = torch.zeros(3, requires_grad=True)
     optimizer = torch.optim.Adam([gains], lr=0.1)
     for step in range(steps):
         gap = (energy(amplify(painted, short, gains)) - wanted).mean(0)
-        loss = gap.square().mean() + PULL * (gains - torch.tensor(START)).square().sum()
+        loss = gap.square().mean() + PULL * gains.square().sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -232,10 +232,8 @@ class _Run:
             self.progress.advance(share - done)
             done = share
 
-        real, judged = (
-            self.latents(units, "z", self.setup.space),
-            self.latents(units, "judge", self.setup.judge_space),
-        )
+        real = self.latents(units, "z", self.setup.space)
+        judged = self.latents(units, "judge", self.setup.judge_space)
         with intra_op_threads(self.plan.threads):
             arrays = fit_all(self.plan, real, judged, report)
         header = {"classes": list(self.setup.classes), "space": real.space, "judge": judged.space}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections import Counter
@@ -168,7 +169,7 @@ def test_provenance_of_every_child(first_run):
         parents = [real[ref.removeprefix("data:")] for ref in row["refs"]]
         assert {parent["label"] for parent in parents} == {row["label"]}
         assert row["method"] == "interpolation" and row["model"].startswith("tiny-image@")
-        assert set(row["scores"]) == {"novelty"}
+        assert set(json.loads(row["scores"])) == {"novelty"}
 
 
 def test_originals_are_the_input_and_the_input_is_left_alone(copy_of, digits, tmp_path):

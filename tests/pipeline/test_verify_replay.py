@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 import shutil
 
@@ -120,7 +121,7 @@ def test_twenty_children_replay_to_their_bytes(first_run):
         again = replay(first_run.out, row["id"])
         assert again.identical and again.exit_code == 0
         assert again.data == (first_run.out / "train" / row["file_name"]).read_bytes()
-        assert again.facts["refs"] == row["refs"] and again.facts["scores"] == row["scores"]
+        assert again.facts["refs"] == row["refs"] and again.facts["scores"] == json.loads(row["scores"])
     assert verify(first_run.out).exit_code == 0  # looking changes nothing
 
 

@@ -165,26 +165,22 @@ class _Writer:
         plan = self.room.plan
         if isinstance(source, Child):
             facts = source.facts
-            made = {key: facts[key] for key in ("id", "group", "refs", "label_weights", "scores", "note")}
-            return {"is_synthetic": True, **made, "method": plan.method, "model": self.assembly.setup.space}
-        nothing = dict.fromkeys([gate for gate in plan.gates if gate in _row_gates(self.assembly)])
+            made = {key: facts[key] for key in ("id", "group", "refs", "label_weights", "note")}
+            scores = dump_json(facts["scores"])
+            made |= {"is_synthetic": True, "scores": scores, "method": plan.method, "model": self.assembly.setup.space}
+            return made
+        # Every column has one type in every row and split, or load_dataset refuses: no empty lists, no nulls.
         return {
             "is_synthetic": False,
             "id": source.id,
             "group": source.group,
-            "refs": [],
-            "label_weights": [],
-            "scores": nothing,
+            "refs": [f"data:{source.id}"],
+            "label_weights": [1.0],
+            "scores": "",
             "note": "",
             "method": "",
             "model": "",
         }
-
-
-def _row_gates(assembly: Assembly) -> set[str]:
-    for child in assembly.barrier.children[:1]:
-        return set(child.facts["scores"])
-    return set()
 
 
 def _rejects(assembly: Assembly) -> Rows:

@@ -70,8 +70,9 @@ def _how(assembly: Assembly) -> str:
 
 
 _COLUMNS = """\
-`file_name`, `label`, `is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`), `label_weights` (of the parents),
-`scores` (of the gates, in the judge's space), `note` (a fallback, if any), `method`, `model`.
+`file_name`, `label`, `is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`; an original is its own),
+`label_weights` (of the parents), `scores` (of the row gates, as JSON; empty for originals), `note` (a fallback, if any), `method`,
+`model`.
 
 `augmint verify .` checks every byte; `augmint replay . ID` makes a sample again.
 """

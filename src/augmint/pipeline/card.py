@@ -71,8 +71,8 @@ def _how(assembly: Assembly) -> str:
 
 _COLUMNS = """\
 `file_name`, `label`, `is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`; an original is its own),
-`label_weights` (of the parents), `scores` (of the row gates, as JSON; empty for originals), `note` (a fallback, if any), `method`,
-`model`.
+`label_weights` (of the parents), `scores` (of the row gates, as JSON; empty for originals), `note` (a fallback, if
+any), `method`, `model`.
 
 `augmint verify .` checks every byte; `augmint replay . ID` makes a sample again.
 """

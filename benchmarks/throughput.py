@@ -66,7 +66,7 @@ def timed_run(data: Path, out: Path) -> dict[str, float]:
 
 def bare_loop(samples: list[Sample], drawn: int, skip: int) -> float:
     """Seconds of the same model calls and PNG files: encode and judge the rest, decode, judge and write the drawn."""
-    codec, judge = load_encoder("tiny-image", size=64), load_encoder("tiny-judge")
+    codec, judge = load_encoder("tiny-image", size=128), load_encoder("tiny-judge")
     assert isinstance(codec, Codec)
     judge.encode(samples[:8])
     codec.decode(codec.encode(samples[:8]), samples[:8])

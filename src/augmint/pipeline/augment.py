@@ -144,7 +144,8 @@ def run(plan: Plan, data: Path, out: Path, execution: Execution, progress: Progr
     with prepare(plan, data, manifest, execution.fresh, execution.device, progress) as setup:
         manifest.event("start", workers=execution.workers, device=execution.device)
         job = _Run(setup, Local(execution.workers, setup.plan.threads), progress)
-        result = job.carry_out(execution)
+        with intra_op_threads(setup.plan.threads):
+            result = job.carry_out(execution)
         write_run_facts(setup, execution, started, result)
         manifest.event("done", made=sum(result.made.values()))
     return result
@@ -234,8 +235,7 @@ class _Run:
 
         real = self.latents(units, "z", self.setup.space)
         judged = self.latents(units, "judge", self.setup.judge_space)
-        with intra_op_threads(self.plan.threads):
-            arrays = fit_all(self.plan, real, judged, report)
+        arrays = fit_all(self.plan, real, judged, report)
         header = {"classes": list(self.setup.classes), "space": real.space, "judge": judged.space}
         self.manifest.commit("fit", arrays, [header, *self.real])
         report(1.0)

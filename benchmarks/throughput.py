@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def write_images(folder: Path, count: int) -> list[Sample]:
     return samples
 
 
-def timed_run(data: Path, out: Path) -> dict[str, float]:
+def timed_run(data: Path, out: Path) -> dict[str, Any]:
     """One run of the command: seconds of its unit window, of the whole, and the draws it made."""
     shutil.rmtree(out, ignore_errors=True)
     begin = time.perf_counter()
@@ -57,14 +58,20 @@ def timed_run(data: Path, out: Path) -> dict[str, float]:
     lines = (out / ".augmint" / "events.jsonl").read_text().splitlines()
     units = [event for event in map(json.loads, lines) if event["event"] == "unit"]
     manifest = Manifest(out)
-    drawn = sum(unit["rows"] - 1 for unit in units if unit["unit"].startswith("draw"))
+    drawn = draw_sizes(manifest, [unit["unit"] for unit in units if unit["unit"].startswith("draw")])
     made = sum(row["kept"] for u in units if u["unit"].startswith("draw") for row in manifest.load(u["unit"]).rows[1:])
     window = units[-1]["time"] - units[0]["time"]
     first = units[0]["rows"]
     return {"window": window, "whole": whole, "drawn": drawn, "kept": made, "before_window": first}
 
 
-def bare_loop(samples: list[Sample], drawn: int, skip: int) -> float:
+def draw_sizes(manifest: Manifest, units: list[str]) -> list[int]:
+    """Children of every call of the decoder: a unit calls it once, and again for the places a gate left open."""
+    calls = Counter((unit, row["attempt"]) for unit in units for row in manifest.load(unit).rows[1:])
+    return list(calls.values())
+
+
+def bare_loop(samples: list[Sample], drawn: list[int], skip: int) -> float:
     """Seconds of the same model calls and PNG files: encode and judge the rest, decode, judge and write the drawn."""
     codec, judge = load_encoder("tiny-image", size=128), load_encoder("tiny-judge")
     assert isinstance(codec, Codec)
@@ -79,8 +86,8 @@ def bare_loop(samples: list[Sample], drawn: int, skip: int) -> float:
             rows.append(codec.encode(batch))
             judge.encode(batch)
     z = np.concatenate(rows)
-    for start in range(0, drawn, 32):
-        picked = [(start + i) % len(z) for i in range(min(32, drawn - start))]
+    for number, size in enumerate(drawn):
+        picked = [(number * 32 + i) % len(z) for i in range(size)]
         children = codec.decode(z[picked], [samples[i] for i in picked])
         judge.encode(children)
         for child in children:
@@ -119,8 +126,17 @@ def main() -> int:
     for _ in range(args.pairs):
         run = timed_run(args.home / "cifar", args.home / "out")
         with intra_op_threads(1):
-            loop = bare_loop(samples, int(run["drawn"]), int(run["before_window"]))
-        pairs.append({**run, "loop": loop, "ratio": loop / run["window"], "overhead_s": run["whole"] - run["window"]})
+            loop = bare_loop(samples, run["drawn"], int(run["before_window"]))
+        pairs.append(
+            {
+                **run,
+                "drawn": sum(run["drawn"]),
+                "calls": len(run["drawn"]),
+                "loop": loop,
+                "ratio": loop / run["window"],
+                "overhead_s": run["whole"] - run["window"],
+            }
+        )
         print(pairs[-1], flush=True)
     ratio = statistics.median(pair["ratio"] for pair in pairs)
     overhead = statistics.median(pair["overhead_s"] for pair in pairs)

@@ -1,0 +1,1 @@
+"""The house seen from other tools: scikit-learn and imbalanced-learn."""

@@ -1,0 +1,1 @@
+"""Augmentation inside a PyTorch training loop."""

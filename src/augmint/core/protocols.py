@@ -58,10 +58,12 @@ class Synthesizer(Stateful):
     Class attributes:
         scope: "row" uses each anchor alone, "class" the rows of its class, "global" all rows.
         targets: the kinds of target it can carry.
+        uses: the second sources that ``fit`` looks at: "pool", "base", both or none.
     """
 
     scope: ClassVar[Literal["row", "class", "global"]]
     targets: ClassVar[frozenset[TargetKind]]
+    uses: ClassVar[frozenset[Literal["pool", "base"]]] = frozenset()
 
     @abstractmethod
     def fit(

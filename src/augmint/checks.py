@@ -114,10 +114,8 @@ def _watched(*inputs: Any) -> Iterator[None]:
 
 
 def _near(a: np.ndarray, b: np.ndarray) -> bool:
-    if a.shape != b.shape:
-        return False
     size = float(np.abs(a).max()) if a.size else 0.0
-    return bool(np.allclose(a, b, rtol=CLOSE, atol=CLOSE * max(size, 1e-12)))
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=CLOSE, atol=CLOSE * max(size, 1e-12)))
 
 
 def _check_state(state: State) -> None:
@@ -201,8 +199,11 @@ def _check_draw(make: Callable[[], Synthesizer], real: Latents, second: dict[str
     _law(draw.z.dtype == np.float32, "rows are float32", str(draw.z.dtype))
     _law(np.isfinite(draw.z).all(), "rows are finite", "NaN or infinity")
     _law(_content(draw.length) == _content(anchors.length), "the length comes from the anchor")
-    _law(draw.pick is None or draw.pick.shape == (n,), "pick is (n,)")
-    _law(draw.note is None or draw.note.shape == (n,), "note is (n,)")
+    _law(all(x is None or x.shape == (n,) for x in (draw.pick, draw.note)), "pick and note are (n,)")
+    if draw.pick is not None:
+        given = draw.pick[draw.pick >= 0]
+        _law(len(set(given.tolist())) == len(given), "no row of the pool is picked twice")
+        _law((draw.z[draw.pick >= 0] == (second["pool"] or anchors).z[given]).all(), "a pick is the pool's row")
     _check_parents(draw, method, anchors, real, second)
     empty = method.sample(real.take(np.arange(0)), _rng())
     _law(len(empty) == 0 and empty.z.shape[1:] == real.shape, "empty anchors give an empty draw")
@@ -236,7 +237,7 @@ def _check_parents(draw: Draw, method: Synthesizer, anchors: Latents, real: Late
     if method.scope == "class":
         same = own == anchors.labels[:, None]
         _law((same | ~from_data).all(), "scope class: parents are of the anchor's class")
-    heavy = np.take_along_axis(own, weight.argmax(axis=1)[:, None], axis=1)[:, 0]
+    heavy = own[np.arange(n), weight.argmax(axis=1)]
     _law((heavy == anchors.labels)[from_data.any(axis=1)].all(), "the new row has the anchor's class")
 
 
@@ -274,7 +275,7 @@ def _check_same_numbers(make: Callable[[], Synthesizer], real: Latents, second: 
 
 
 def _check_rows_alone(make: Callable[[], Synthesizer], real: Latents, second: dict[str, Any]) -> None:
-    """A row depends on the fit, its anchor and its own random numbers: not on the anchors around it."""
+    """A row depends on the fit, its anchor and its own random numbers: not on anchors after it (picks: before it)."""
     method = make().fit(real, _rng(), **second)
     z = method.sample(real, _rng()).z
     half = len(real) // 2
@@ -325,13 +326,12 @@ def _check_scores(make: Callable[[], RowGate], real: Latents, fake: Latents) -> 
 def _check_gate_round_trip(make: Callable[[], Any], real: Latents, use: Callable[[Any], Any], first: Any) -> None:
     """Again, with other names, with wider numbers, and with loaded state, a gate decides the same."""
     gate = make().fit(real)
-    state = copy.deepcopy(gate.state())
-    _check_state(state)
+    _check_state(state := copy.deepcopy(gate.state()))
     _law(use(gate) == first and use(gate) == first, "a gate has no hidden state", "a second call differs")
     _law(_content(gate.state()) == _content(state), "a gate's use does not change its state")
     _law(use(make().fit(_renamed(real))) == first, "names of space and classes do not change the numbers")
-    wide = dataclasses.replace(real, z=real.z.astype(np.float64))
-    _law(use(make().fit(wide)) == first, "rows of any float type are accepted", "float64 differs")
+    wide = make().fit(dataclasses.replace(real, z=real.z.astype(np.float64)))
+    _law(use(wide) == first, "rows of any float type are accepted", "float64 differs")
     loaded = make()
     _law(loaded.load(copy.deepcopy(state)) is loaded, "load returns self")
     _law(use(loaded) == first, "state makes the round trip", "a loaded gate differs")

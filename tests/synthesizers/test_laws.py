@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
-from augmint.checks import check_synthesizer
+from augmint.checks import check_synthesizer, example_latents
 from augmint.core.errors import UsageError
 from augmint.core.registry import build, lookup
 from augmint.synthesizers import TABLE
 
 SMALL: dict[str, dict[str, Any]] = {"gan": {"steps": 4, "width": 16, "batch": 8}}
+POOL = example_latents((30, 20, 10), seed=0)
+SECOND: dict[str, dict[str, Any]] = {"retrieval": {"pool": dataclasses.replace(POOL, z=POOL.z + np.float32(0.1))}}
 
 
 def maker(name: str) -> Callable[[], Any]:
@@ -24,7 +28,7 @@ def maker(name: str) -> Callable[[], Any]:
 
 @pytest.mark.parametrize("name", sorted(TABLE))
 def test_the_laws(name: str) -> None:
-    check_synthesizer(maker(name))
+    check_synthesizer(maker(name), **SECOND.get(name, {}))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,9 @@ def test_the_laws(name: str) -> None:
         ("gan", {"steps": 0}),
         ("gan", {"rate": 0.0}),
         ("gan", {"vicinity": -1.0}),
+        ("retrieval", {"pick": "dpp"}),
+        ("retrieval", {"confidence": 1.0}),
+        ("retrieval", {"neighbors": 0}),
     ],
 )
 def test_options_out_of_range_name_the_option(name: str, options: dict[str, Any]) -> None:

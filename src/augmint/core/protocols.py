@@ -79,7 +79,11 @@ class Synthesizer(Stateful):
 
     @abstractmethod
     def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
-        """One new row for each anchor, of the anchor's class. Empty anchors give an empty draw."""
+        """One new row for each anchor, of the anchor's class. Empty anchors give an empty draw.
+
+        A row depends on the fit, its anchor, its own random numbers and, where rows of a pool are picked, on the
+        anchors before it (no row is given twice), never on those after it.
+        """
 
     def fit_seconds(self, real: Latents) -> float:
         """A forecast of what :meth:`fit` costs, for the dry run; 0 for methods that only look up."""

@@ -18,6 +18,9 @@ Text = npt.NDArray[np.str_]
 
 TargetKind = Literal["class", "soft", "multilabel", "number"]
 
+NO_PICK = -2
+"""In ``Draw.pick``: the pool had no row left to give; the row is a stand-in for whoever cannot leave it out."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -177,7 +180,8 @@ class Draw:
         label_weights: (n, p) float32, >= 0, each row sums to 1: the label of a new row is the weighted mean
             of its refs' labels. Geometric weights (negative in extrapolation) are not label weights.
         length: (n,) valid lengths, or None.
-        pick: (n,) row of the pool to be copied unchanged, -1 where the row is decoded.
+        pick: (n,) row of the pool to be copied unchanged, -1 where the row is decoded, :data:`NO_PICK` where the
+            pool had no row left: such a row is a stand-in and no new sample.
         note: (n,) "" or why the method did something else than its name says ("fallback: ...").
     """
 

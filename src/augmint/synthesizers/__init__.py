@@ -4,4 +4,5 @@ TABLE: dict[str, str] = {
     "gan": "augmint.synthesizers.gan:Gan",
     "interpolation": "augmint.synthesizers.interpolation:Interpolation",
     "noise": "augmint.synthesizers.noise:Noise",
+    "retrieval": "augmint.synthesizers.retrieval:Retrieval",
 }

@@ -8,7 +8,7 @@ pickled). The laws every implementation must keep are in :mod:`augmint.checks`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -88,6 +88,32 @@ class Synthesizer(Stateful):
     def fit_seconds(self, real: Latents) -> float:
         """A forecast of what :meth:`fit` costs, for the dry run; 0 for methods that only look up."""
         return 0.0
+
+
+class Batched(ABC):
+    """What a synthesizer may also be: a step of a training loop, in torch, with the batch's own rows as parents.
+
+    The floor knows no torch, so tensors are ``Any`` here.
+    """
+
+    def batch_state(self) -> State:
+        """The learned arrays that :meth:`batch` reads; empty when it needs no fit."""
+        return {}
+
+    @abstractmethod
+    def batch(self, z: Any, y: Any, generator: Any, learned: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
+        """One new row for each row of a batch, on its device, differentiable in ``z``.
+
+        Args:
+            z: (n, *shape) rows of any float type.
+            y: (n, k) label weights, one-hot for classes.
+            generator: torch.Generator on the device of ``z``; the only source of random numbers.
+            learned: :meth:`batch_state` as tensors on that device, so that a loop moves them once; made on the spot
+                when left out.
+
+        Returns:
+            New rows and their labels; the arguments are unchanged.
+        """
 
 
 class RowGate(Stateful):

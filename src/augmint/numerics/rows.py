@@ -79,6 +79,11 @@ def mask_padding(z: F32, length: I64 | None) -> F32:
     return np.where(inside.reshape(inside.shape + (1,) * (z.ndim - 2)), z, np.float32(0))
 
 
+def feature_axis(shape: tuple[int, ...]) -> int:
+    """Axis of one row along which its features lie: (d,) -> 0, (T, d) -> 1, (C, h, w) -> 0."""
+    return 1 if len(shape) == 2 else 0
+
+
 def data_refs(ids: Sequence[str] | Text) -> list[str]:
     """``data:ID`` for each id."""
     return [f"data:{name}" for name in ids]

@@ -1,8 +1,12 @@
 """Methods: new rows of a space from real ones. They know no modality and do no I/O."""
 
 TABLE: dict[str, str] = {
+    "dropout": "augmint.synthesizers.dropout:Dropout",
     "gan": "augmint.synthesizers.gan:Gan",
     "interpolation": "augmint.synthesizers.interpolation:Interpolation",
+    "isda": "augmint.synthesizers.isda:Isda",
+    "mixup": "augmint.synthesizers.mixup:Mixup",
+    "moex": "augmint.synthesizers.moex:Moex",
     "noise": "augmint.synthesizers.noise:Noise",
     "retrieval": "augmint.synthesizers.retrieval:Retrieval",
 }

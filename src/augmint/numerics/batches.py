@@ -1,0 +1,57 @@
+"""What batch forms of methods do in torch: fetch what was learned, find each row's class, give each row a partner.
+
+No function waits for the device: nothing is read back to Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from augmint.core.protocols import State
+
+
+def tensors(state: State, device: torch.device) -> dict[str, Tensor]:
+    """Learned arrays as tensors on a device."""
+    return {name: torch.as_tensor(value, device=device) for name, value in state.items()}
+
+
+def on_device(learned: Mapping[str, Tensor] | None, state: State, z: Tensor) -> Mapping[str, Tensor]:
+    """The learned tensors that were passed in, or those made from the arrays."""
+    return tensors(state, z.device) if learned is None else learned
+
+
+def stratum(y: Tensor, groups: int) -> Tensor:
+    """(n,) heaviest class of each row of labels (n, k); 0 for all where the fit knew one group only."""
+    if groups == 1:
+        return torch.zeros(len(y), dtype=torch.long, device=y.device)
+    return y.argmax(dim=1)
+
+
+def beside(numbers: Tensor, z: Tensor) -> Tensor:
+    """(n,) numbers in the type of ``z`` (n, *shape), shaped so that they multiply its rows."""
+    return numbers.to(z.dtype).reshape(-1, *[1] * (z.ndim - 1))
+
+
+def any_partner(n: int, generator: torch.Generator) -> Tensor:
+    """(n,) another row of the batch for each row, each drawn once; the row itself only when it is alone."""
+    ring = torch.randperm(n, generator=generator, device=generator.device)
+    partner = torch.empty_like(ring)
+    partner[ring] = ring.roll(1)
+    return partner
+
+
+def class_partner(label: Tensor, generator: torch.Generator) -> Tensor:
+    """(n,) another row with the same label (n,) for each row, each drawn once; the row itself where it is alone."""
+    n = len(label)
+    shuffled = torch.randperm(n, generator=generator, device=label.device)
+    ring = shuffled[label[shuffled].argsort(stable=True)]
+    ordered = label[ring]
+    first = torch.searchsorted(ordered, ordered)
+    last = torch.searchsorted(ordered, ordered, right=True) - 1
+    at = torch.arange(n, device=label.device)
+    partner = torch.empty_like(ring)
+    partner[ring] = ring[torch.where(at < last, at + 1, first)]
+    return partner

@@ -1,0 +1,84 @@
+"""The fitted rows as partners: one drawn evenly for each anchor, never the anchor itself.
+
+Shapes: rows (m, d); partners (n,) positions among the m rows, -1 where an anchor has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from augmint.core.protocols import State
+from augmint.core.types import F32, I64, Latents, Text
+from augmint.numerics.rows import checked, mask_padding, pack_text, strata, text_array, unpack_text
+
+
+@dataclass(frozen=True)
+class Partners:
+    """Rows that were fitted.
+
+    Attributes:
+        rows: (m, d).
+        names: (m,) ids.
+        label: (m,) group of each row, see :func:`~augmint.numerics.rows.strata`.
+        length: (m,) valid lengths, -1 where rows are not ragged.
+    """
+
+    rows: F32
+    names: Text
+    label: I64
+    length: I64
+
+    @classmethod
+    def of(cls, real: Latents, who: str) -> Self:
+        """The rows of a fit, copied; raises UsageError when there is none, DataError when one is not finite."""
+        length = np.full(len(real), -1) if real.length is None else real.length.astype(np.int64)
+        return cls(checked(real, who).copy(), real.ids.copy(), strata(real), length)
+
+    def draw(self, anchors: Latents, dice: npt.NDArray[np.float64], *, across: bool) -> I64:
+        """(n,) a partner for each anchor from its number in [0, 1).
+
+        Args:
+            anchors: rows that were fitted; one that was not is never given the last row of its group.
+            dice: (n,).
+            across: from all rows instead of the anchor's group.
+        """
+        group = np.zeros(len(anchors), np.int64) if across else strata(anchors)
+        label = np.zeros(len(self.label), np.int64) if across else self.label
+        order = np.argsort(label, kind="stable")
+        count = np.bincount(label, minlength=int(group.max(initial=0)) + 1)
+        last = np.cumsum(count)[group] - 1
+        first = last - count[group] + 1
+        # Drawn among all but the last row of the group; who meets itself takes the last one: each other row is as
+        # likely as any, and nobody has to be looked up by name.
+        near = order[np.minimum(first + (dice * (count[group] - 1)).astype(np.int64), len(order) - 1)]
+        near = np.where(self.names[near] == anchors.ids, order[last], near)
+        return np.where((count[group] == 0) | (self.names[near] == anchors.ids), -1, near)
+
+    def steps(self, anchors: Latents, rows: F32, partner: I64) -> F32:
+        """(n, d) from each anchor's row to its partner: zero where it has none or a ragged partner has ended."""
+        step = np.where(partner[:, None] < 0, np.float32(0), self.rows[partner] - rows).reshape(anchors.z.shape)
+        return self.until_end(step, partner).reshape(rows.shape)
+
+    def until_end(self, z: F32, partner: I64) -> F32:
+        """Rows (n, *shape) with zeros where a ragged partner has ended."""
+        length = self.length[partner]
+        return mask_padding(z, None if (length < 0).any() else length)
+
+    def refs(self, anchors: Latents, partner: I64) -> Text:
+        """(n, 2) anchor and partner; "" where there is no partner."""
+        second = ["" if p < 0 else f"data:{self.names[p]}" for p in partner]
+        pairs = [(f"data:{name}", other) for name, other in zip(anchors.ids, second, strict=True)]
+        return text_array(pairs).reshape(-1, 2)
+
+    def state(self) -> State:
+        """The arrays; ``Partners.from_state(state())`` is the same."""
+        return {"rows": self.rows, "names": pack_text(self.names), "label": self.label, "length": self.length}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Inverse of :meth:`state`."""
+        return cls(state["rows"], unpack_text(state["names"]), state["label"], state["length"])

@@ -96,8 +96,13 @@ class Batched(ABC):
     The floor knows no torch, so tensors are ``Any`` here.
     """
 
+    @property
+    def batch_needs_fit(self) -> bool:
+        """Whether :meth:`batch` reads something that was learned."""
+        return False
+
     def batch_state(self) -> State:
-        """The learned arrays that :meth:`batch` reads; empty when it needs no fit."""
+        """The learned arrays that :meth:`batch` reads."""
         return {}
 
     @abstractmethod

@@ -18,12 +18,12 @@ from augmint.numerics.rows import checked, mask_padding, pack_text, strata, text
 
 @dataclass(frozen=True)
 class Partners:
-    """Rows that were fitted.
+    """Rows that were fitted, in the order of their groups.
 
     Attributes:
         rows: (m, d).
         names: (m,) ids.
-        label: (m,) group of each row, see :func:`~augmint.numerics.rows.strata`.
+        label: (m,) group of each row, ascending, see :func:`~augmint.numerics.rows.strata`.
         length: (m,) valid lengths, -1 where rows are not ragged.
     """
 
@@ -35,8 +35,10 @@ class Partners:
     @classmethod
     def of(cls, real: Latents, who: str) -> Self:
         """The rows of a fit, copied; raises UsageError when there is none, DataError when one is not finite."""
+        rows, label = checked(real, who), strata(real)
         length = np.full(len(real), -1) if real.length is None else real.length.astype(np.int64)
-        return cls(checked(real, who).copy(), real.ids.copy(), strata(real), length)
+        order = np.argsort(label, kind="stable")
+        return cls(rows[order], real.ids[order], label[order], length[order])
 
     def draw(self, anchors: Latents, dice: npt.NDArray[np.float64], *, across: bool) -> I64:
         """(n,) a partner for each anchor from its number in [0, 1).
@@ -46,17 +48,16 @@ class Partners:
             dice: (n,).
             across: from all rows instead of the anchor's group.
         """
-        group = np.zeros(len(anchors), np.int64) if across else strata(anchors)
-        label = np.zeros(len(self.label), np.int64) if across else self.label
-        order = np.argsort(label, kind="stable")
-        count = np.bincount(label, minlength=int(group.max(initial=0)) + 1)
-        last = np.cumsum(count)[group] - 1
-        first = last - count[group] + 1
+        first, end = np.zeros(len(anchors), np.int64), np.full(len(anchors), len(self.rows))
+        if not across:
+            group = strata(anchors)
+            first, end = (np.searchsorted(self.label, group, side=side) for side in ("left", "right"))
         # Drawn among all but the last row of the group; who meets itself takes the last one: each other row is as
         # likely as any, and nobody has to be looked up by name.
-        near = order[np.minimum(first + (dice * (count[group] - 1)).astype(np.int64), len(order) - 1)]
-        near = np.where(self.names[near] == anchors.ids, order[last], near)
-        return np.where((count[group] == 0) | (self.names[near] == anchors.ids), -1, near)
+        last = np.maximum(end - 1, 0)
+        near = np.minimum(first + (dice * (end - first - 1)).astype(np.int64), last)
+        near = np.where(self.names[near] == anchors.ids, last, near)
+        return np.where((first == end) | (self.names[near] == anchors.ids), -1, near)
 
     def steps(self, anchors: Latents, rows: F32, partner: I64) -> F32:
         """(n, d) from each anchor's row to its partner: zero where it has none or a ragged partner has ended."""

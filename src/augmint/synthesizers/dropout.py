@@ -92,9 +92,14 @@ class Dropout(Synthesizer, Batched):
         z = np.where(keep, rows, self.mean_[group])
         return anchored_draw(anchors, z, [BORROWED if self.borrowed_[c] else "" for c in group])
 
+    @property
+    def batch_needs_fit(self) -> bool:
+        """Only for the means."""
+        return self.fill == "mean"
+
     def batch_state(self) -> State:
         """The means; nothing when lost features become zero."""
-        return {"mean": self.mean_} if self.fill == "mean" else {}
+        return {"mean": self.mean_} if self.batch_needs_fit else {}
 
     def batch(
         self, z: Tensor, y: Tensor, generator: torch.Generator, learned: Mapping[str, Tensor] | None = None

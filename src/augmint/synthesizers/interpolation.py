@@ -13,14 +13,14 @@ arXiv:1702.05538.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from augmint.core.protocols import State, Synthesizer
+from augmint.core.protocols import Batched, State, Synthesizer
 from augmint.core.types import F32, I64, Draw, Latents, TargetKind, Text
 from augmint.numerics.moments import class_moments
 from augmint.numerics.neighbors import nearest
@@ -36,11 +36,15 @@ from augmint.numerics.rows import (
     unpack_text,
 )
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
 ALONE = "fallback: one row in the class, noise instead of interpolation"
 
 
 @dataclass
-class Interpolation(Synthesizer):
+class Interpolation(Synthesizer, Batched):
     """Points between each anchor and one of its nearest rows of the same class (SMOTE).
 
     Attributes:
@@ -148,6 +152,19 @@ class Interpolation(Synthesizer):
         second = ["" if p < 0 else f"data:{self.names_[p]}" for p in partner]
         pairs = [(f"data:{name}", other) for name, other in zip(anchors.ids, second, strict=True)]
         return text_array(pairs).reshape(-1, 2)
+
+    def batch(
+        self, z: Tensor, y: Tensor, generator: torch.Generator, learned: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Move each row towards a random row of its class in the batch, or leave it where it is alone."""
+        import torch
+
+        from augmint.numerics.batches import beside, class_partner
+
+        partner = class_partner(y.argmax(dim=1), generator)
+        u = self.low + (self.high - self.low) * torch.rand(len(z), generator=generator, device=z.device)
+        weight = beside(u.clamp(0, 1), y)
+        return z + beside(u, z) * (z[partner] - z), y + weight * (y[partner] - y)
 
     def state(self) -> State:
         """The learned arrays."""

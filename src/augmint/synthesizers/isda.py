@@ -133,6 +133,11 @@ class Isda(Synthesizer, Batched):
         all_ = np.full(len(count), np.sqrt(loud * len(self.steps_) / max(1, int(self.freedom_[0]))))
         return np.stack([np.cumsum(count) - count, count, pooled, own, all_], axis=1)
 
+    @property
+    def batch_needs_fit(self) -> bool:
+        """Yes: the shape of a class is not seen in one batch."""
+        return True
+
     def batch_state(self) -> State:
         """The centred rows and a table of the classes."""
         return {"steps": self.steps_, "table": self._table().astype(np.float32)}

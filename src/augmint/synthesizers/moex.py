@@ -87,13 +87,12 @@ class Moex(Synthesizer, Batched):
         self, z: Tensor, y: Tensor, generator: torch.Generator, learned: Mapping[str, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
         """Exchange moments with another row of the batch; needs no fit."""
-        import torch
-
         from augmint.numerics.batches import any_partner, class_partner
 
         partner = any_partner(len(z), generator) if self.across else class_partner(y.argmax(dim=1), generator)
-        variance, mean = torch.var_mean(z, dim=1 + feature_axis(z.shape[1:]), keepdim=True, correction=0)
-        spread = (variance + EPSILON).sqrt()
+        axis = 1 + feature_axis(z.shape[1:])
+        mean = z.mean(dim=axis, keepdim=True)
+        spread = ((z - mean).square().mean(dim=axis, keepdim=True) + EPSILON).sqrt()
         moved = (z - mean) * (spread[partner] / spread) + mean[partner]
         return moved, y + (1 - self.share) * (y[partner] - y)
 

@@ -13,13 +13,13 @@ in a learned space: DeVries and Taylor 2017, arXiv:1702.05538.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 
-from augmint.core.protocols import State, Synthesizer
+from augmint.core.protocols import Batched, State, Synthesizer
 from augmint.core.types import F32, I64, Bool, Draw, Latents, TargetKind
 from augmint.numerics.moments import class_moments
 from augmint.numerics.rows import (
@@ -33,11 +33,15 @@ from augmint.numerics.rows import (
     text_array,
 )
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
 BORROWED = "fallback: one row in the class, spread borrowed from the other classes"
 
 
 @dataclass
-class Noise(Synthesizer):
+class Noise(Synthesizer, Batched):
     """Gaussian noise around each anchor.
 
     Attributes:
@@ -82,6 +86,27 @@ class Noise(Synthesizer):
         noise = rng.standard_normal(rows.shape, dtype=np.float32)
         z = rows + np.float32(self.strength) * self.rms_[group][:, None] * noise
         return anchored_draw(anchors, z, [BORROWED if self.borrowed_[c] else "" for c in group])
+
+    @property
+    def batch_needs_fit(self) -> bool:
+        """Yes: the spread of a class is not seen in one batch."""
+        return True
+
+    def batch_state(self) -> State:
+        """The spread of each class."""
+        return {"rms": self.rms_}
+
+    def batch(
+        self, z: Tensor, y: Tensor, generator: torch.Generator, learned: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Add noise to each row; labels stay."""
+        import torch
+
+        from augmint.numerics.batches import beside, on_device, stratum
+
+        rms = on_device(learned, self.batch_state(), z)["rms"]
+        noise = torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
+        return torch.addcmul(z, noise, beside(self.strength * rms[stratum(y, len(rms))], z)), y
 
     def state(self) -> State:
         """The learned arrays."""

@@ -70,6 +70,15 @@ def test_a_data_set_of_pairs_and_numbers_as_targets() -> None:
     assert y.shape == (42, 1) and torch.allclose(z[:, 0], y[:, 0], atol=1e-5)
 
 
+def test_rows_of_a_pool_are_picked_once_each() -> None:
+    pool = Z[:8] + 0.01
+    data = AugmentedDataset(Z, Y, method="retrieval", factor=3, pool=pool, confidence=0.0)
+    z, y = everything(data)
+    assert 14 < len(data) <= 22
+    assert all((pool == row).all(dim=1).any() for row in z[14:]) and len(torch.unique(z, dim=0)) == len(data)
+    assert torch.equal(y[14:].argmax(1), Y[data.anchors])
+
+
 def test_maps_and_no_minted_rows() -> None:
     data = AugmentedDataset(torch.randn(6, 2, 3, 3), torch.tensor([0, 0, 0, 1, 1, 1]), factor=1)
     assert len(data) == 6 and data[-1][0].shape == (2, 3, 3)

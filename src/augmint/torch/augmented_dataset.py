@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from augmint.core.errors import UsageError
 from augmint.core.protocols import Synthesizer
 from augmint.core.registry import build
 from augmint.core.seeds import stream
-from augmint.core.types import I64, Latents, TargetKind
+from augmint.core.types import I64, NO_PICK, Draw, Latents, TargetKind
 from augmint.pipeline.counts import children_per_class
 from augmint.synthesizers import TABLE
 from augmint.torch.inputs import Rows, as_array, to_latents
@@ -23,7 +24,8 @@ class AugmentedDataset(Dataset[tuple[Tensor, Tensor]]):
     """The real rows of features, then minted ones.
 
     The method is fitted once, here. Minted row i depends on the seed and i only: not on the order of access, nor on
-    the number of a DataLoader's workers. Each item is (features (*shape), label weights (k,)), both float32;
+    the number of a DataLoader's workers. (Methods that pick rows of a pool, none of them twice, pick here; where the
+    pool runs out, rows are fewer.) Each item is (features (*shape), label weights (k,)), both float32;
     ``torch.nn.functional.cross_entropy`` takes such labels::
 
         data = AugmentedDataset(features, labels, method="interpolation", factor=3)
@@ -79,6 +81,9 @@ class AugmentedDataset(Dataset[tuple[Tensor, Tensor]]):
         }
         self.method.fit(self.real, stream(seed, "fit"), **sources)
         self.anchors = choose_anchors(self.real, factor, strategy)
+        self._picked: Draw | None = None
+        if "pool" in self.method.uses:
+            self._picked = self._pick()
 
     def __len__(self) -> int:
         return len(self.real) + len(self.anchors)
@@ -96,14 +101,24 @@ class AugmentedDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def _mint(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Minted row ``number`` and its label: the weighted mean of its parents' labels."""
-        anchor = self.real.take(self.anchors[number : number + 1])
-        draw = self.method.sample(anchor, stream(self.seed, "row", number))
-        share = np.zeros(len(self.real), np.float32)
-        for ref, weight in zip(draw.refs[0], draw.label_weights[0], strict=True):
+        draw, row = self._picked, number
+        if draw is None:
+            anchor = self.real.take(self.anchors[number : number + 1])
+            draw, row = self.method.sample(anchor, stream(self.seed, "row", number)), 0
+        label = np.zeros(self.real.y.shape[1], np.float32)
+        for ref, weight in zip(draw.refs[row], draw.label_weights[row], strict=True):
             if weight > 0:
-                share[int(str(ref).removeprefix("data:"))] += weight
-        parents = np.flatnonzero(share)
-        return draw.z[0], (share[parents, None] * self.real.y[parents]).sum(axis=0)
+                label += weight * self.real.y[int(str(ref).removeprefix("data:"))]
+        return draw.z[row], label
+
+    def _pick(self) -> Draw:
+        """All picks at once; rows for which the pool had nothing left are taken away, with their anchors."""
+        draw = self.method.sample(self.real.take(self.anchors), stream(self.seed, "rows"))
+        given = np.ones(len(draw), np.bool_) if draw.pick is None else draw.pick != NO_PICK
+        self.anchors = self.anchors[given]
+        return dataclasses.replace(
+            draw, z=draw.z[given], refs=draw.refs[given], label_weights=draw.label_weights[given]
+        )
 
 
 def collect(data: Dataset[Any]) -> tuple[Tensor, Tensor]:

@@ -29,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from augmint.models.cards import choose_size
 from augmint.models.tiny_image import STRIDE, TinyImage, fit, unfit
 from augmint.models.tiny_judge import TinyJudge
 from examiner import (
@@ -46,7 +47,7 @@ from examiner import (
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("AUGMINT_DATA", ROOT.parent / "shared" / "data"))
 WEIGHTS = ROOT / "src/augmint/models/weights"
-WORKING_PX = 128
+PROBE_PX = 128
 
 
 def resize(x: Tensor, size: int) -> Tensor:
@@ -187,13 +188,14 @@ def near_pairs(z: Tensor, y: Tensor, pairs: Pairs, g: torch.Generator) -> Pairs:
 
 
 def make_rivals(codec: TinyImage, data: Labelled, z: Tensor, pairs: Pairs) -> dict[str, Tensor]:
-    """Pictures at the set's own size: latent midpoints, pixel averages, and the rebuilt first parent."""
+    """Pictures at the set's own size: latent midpoints, pixel averages, the rebuilt first parent, and it as it is."""
     size = data.x.shape[-1]
-    middle = batched(codec.decode, (z[pairs.a] + z[pairs.b]) / 2)
+    middle = batched(codec.decode, (z[pairs.a] + z[pairs.b]) / 2, 50)
     return {
         "latent": unfit(middle, size, size),
         "pixel": (data.x[pairs.a] + data.x[pairs.b]) / 2,
-        "rebuilt": unfit(batched(codec.decode, z[pairs.a]), size, size),
+        "rebuilt": unfit(batched(codec.decode, z[pairs.a], 50), size, size),
+        "real": data.x[pairs.a],
     }
 
 
@@ -217,10 +219,15 @@ def examine(nets: list[Examiner], data: Labelled, y: Tensor, rivals: dict[str, T
 
 
 def summary(scores: dict[str, Array]) -> dict[str, Any]:
-    """Mean of every score, and latent minus pixel with its interval."""
+    """Mean of every score, and latent minus pixel with its interval.
+
+    Also real minus pixel: where real photos themselves lose to averages, the measure rewards what is average.
+    """
     found: dict[str, Any] = {key: float(values.mean()) for key, values in scores.items()}
     for measure in ("precision", "density", "read_as_class"):
-        found[f"latent-pixel.{measure}"] = paired_interval(scores[f"latent.{measure}"] - scores[f"pixel.{measure}"])
+        for rival in ("latent", "real"):
+            difference = scores[f"{rival}.{measure}"] - scores[f"pixel.{measure}"]
+            found[f"{rival}-pixel.{measure}"] = paired_interval(difference)
     return found
 
 
@@ -254,9 +261,10 @@ def match(codec: TinyImage, sets: dict[str, Labelled], name: str, args: argparse
     accuracy = [float((batched(net, data.x_test, 500).argmax(1) == data.y_test).float().mean()) for net in nets]
     mine = torch.isin(data.y, torch.tensor(classes))
     data = Labelled(data.x[mine], data.y[mine], data.x_test, data.y_test)
-    z = batched(codec.encode, resize(data.x, args.working))
+    working = args.working or choose_size([data.x.shape[-1]])
+    z = batched(codec.encode, resize(data.x, working), 50)
     pairs = random_pairs(data.y, classes, n, g)
-    found: dict[str, Any] = {"examiner_accuracy": accuracy, "pairs": len(pairs.a)}
+    found: dict[str, Any] = {"examiner_accuracy": accuracy, "pairs": len(pairs.a), "working_px": working}
     for kind, chosen in {"random": pairs, "near": near_pairs(z.flatten(1), data.y, pairs, g)}.items():
         rivals = make_rivals(codec, data, z, chosen)
         found[kind] = summary(examine(nets, data, data.y[chosen.a], rivals))
@@ -302,7 +310,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--judge", type=Path, default=WEIGHTS / "tiny_judge.safetensors")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/tiny_image.json")
     parser.add_argument("--sheets", type=Path, default=ROOT / "docs/images")
-    parser.add_argument("--working", type=int, default=WORKING_PX, help="px that small pictures are resized to")
+    parser.add_argument(
+        "--working", type=int, default=0, help="px that pictures are resized to; 0: what `augmint run` takes"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="examiners per data set")
     parser.add_argument("--only", nargs="*", default=["psnr", "probes", "judge", *MATCHES])
     parser.add_argument("--cache", type=Path, help="folder to keep trained examiners in")
@@ -318,14 +328,13 @@ def main() -> None:
     assert isinstance(codec, TinyImage)
     found: dict[str, Any] = {
         "machine": machine(),
-        "working_px": args.working,
         "codec": file_facts(args.codec),
     }
     if "psnr" in args.only:
         found["round_trip"], found["sizes"] = round_trips(codec), sizes_that_work(codec)
         print(json.dumps(found["round_trip"]), flush=True)
     if "probes" in args.only:
-        found["codec_probes"] = probes(lambda x: pooled(codec, x), sets, args.working)
+        found["codec_probes"] = probes(lambda x: pooled(codec, x), sets, args.working or PROBE_PX)
         print(json.dumps(found["codec_probes"]), flush=True)
     if "judge" in args.only:
         found["judge"] = file_facts(args.judge)

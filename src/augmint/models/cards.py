@@ -19,6 +19,9 @@ EMBEDDED = "embedded"
 SIZES = (128, 256)
 """Working sizes of image codecs that are chosen from, in pixels."""
 
+SCALE = 4
+"""How far a small image is scaled up at least, where SIZES allow it."""
+
 LOCAL = "local"
 """`Card.source` of weights that the user brings; no repository serves this exact file."""
 
@@ -105,13 +108,13 @@ class Card:
 
 
 def choose_size(sides: Sequence[int]) -> int:
-    """Working size for images with these shorter sides: the smallest of SIZES that is at least their median.
+    """Working size for images with these shorter sides: the smallest of SIZES that is SCALE times their median.
 
-    The largest when none is; the smallest for no images. Small images are scaled up: below 128 px a latent cell of
-    tiny-image covers too much of the picture, and midpoints lose (recipes/LOG.md).
+    The largest when none is; the smallest for no images. Small images are scaled up: a latent cell of tiny-image
+    that covers more than 4 px of the picture blurs its grain, and midpoints lose (recipes/LOG.md).
     """
     median = statistics.median(sides) if sides else 0
-    return next((size for size in SIZES if size >= median), SIZES[-1])
+    return next((size for size in SIZES if size >= SCALE * median), SIZES[-1])
 
 
 def list_cards() -> list[Card]:

@@ -217,13 +217,12 @@ def _check_parents(draw: Draw, method: Synthesizer, anchors: Latents, real: Late
     weight = draw.label_weights
     _law((weight >= 0).all(), "label weights are not negative")
     _law(np.allclose(weight.sum(axis=1), 1.0, atol=1e-5), "label weights sum to 1", f"{weight.sum(axis=1)}")
-    sources = {"data": real, "pool": second["pool"], "base": second["base"]}
-    labels = {
-        f"{k}:{name}": y
-        for k, rows in sources.items()
-        if rows is not None
-        for name, y in zip(rows.ids, rows.y, strict=True)
-    }
+    labels: dict[str, np.ndarray] = {}
+    for kind, rows in [("data", real), *second.items()]:
+        if rows is not None:
+            labels |= {f"{kind}:{name}": y for name, y in zip(rows.ids, rows.y, strict=True)}
+        if rows is not None and kind == "base":
+            labels |= {f"base:{name}": y for name, y in zip(rows.classes, np.eye(len(rows.classes)), strict=True)}
     for i in range(n):
         for ref, share in zip(draw.refs[i], weight[i], strict=True):
             _law(ref == "" or str(ref) in labels, "refs are rows that exist", repr(str(ref)))

@@ -59,6 +59,18 @@ def check_width(rows: F32, width: int, who: str) -> None:
         )
 
 
+def check_base(base: Latents, real: Latents, who: str) -> None:
+    """Refuse a base set of another space, or with rows of another shape, than the real rows."""
+    if base.space == real.space and base.shape == real.shape:
+        return
+    raise UsageError(
+        f"{who}: base rows of space {base.space!r}, shape {base.shape}",
+        expected=f"the space of the real rows, {real.space!r}, shape {real.shape}",
+        do="encode both with the same model and size",
+        code="space-mismatch",
+    )
+
+
 def strata(latents: Latents) -> I64:
     """(n,) the group a row belongs to: its heaviest class, or 0 for all where the target has no classes."""
     if latents.target in ("class", "soft") and latents.y.shape[1]:

@@ -1,6 +1,9 @@
 """Methods: new rows of a space from real ones. They know no modality and do no I/O."""
 
 TABLE: dict[str, str] = {
+    "calibration": "augmint.synthesizers.calibration:Calibration",
+    "delta": "augmint.synthesizers.delta:Delta",
+    "density": "augmint.synthesizers.density:Density",
     "dropout": "augmint.synthesizers.dropout:Dropout",
     "gan": "augmint.synthesizers.gan:Gan",
     "interpolation": "augmint.synthesizers.interpolation:Interpolation",
@@ -9,4 +12,5 @@ TABLE: dict[str, str] = {
     "moex": "augmint.synthesizers.moex:Moex",
     "noise": "augmint.synthesizers.noise:Noise",
     "retrieval": "augmint.synthesizers.retrieval:Retrieval",
+    "tail": "augmint.synthesizers.tail:Tail",
 }

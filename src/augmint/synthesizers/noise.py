@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 import numpy as np
 
 from augmint.core.protocols import Batched, State, Synthesizer
-from augmint.core.types import F32, I64, Bool, Draw, Latents, TargetKind
+from augmint.core.types import F32, I64, Bool, Draw, Latents, TargetKind, Text
 from augmint.numerics.moments import class_moments
 from augmint.numerics.rows import (
     check_width,
@@ -118,13 +118,24 @@ class Noise(Synthesizer, Batched):
         return self
 
 
-def anchored_draw(anchors: Latents, z: F32, note: list[str]) -> Draw:
-    """The draw of flat rows ``z`` (n, d) whose only parents are their anchors."""
+def anchored_draw(anchors: Latents, z: F32, note: list[str], others: Text | None = None) -> Draw:
+    """The draw of flat rows ``z`` (n, d) whose label is their anchor's.
+
+    Args:
+        anchors: the first parents, of label weight 1.
+        z: (n, d).
+        note: (n,).
+        others: (n, p) refs of what else a row was made of, of label weight 0; "" where there is none.
+    """
     shaped = mask_padding(z.astype(np.float32).reshape(anchors.z.shape), anchors.length)
+    first = text_array(data_refs(anchors.ids)).reshape(-1, 1)
+    refs = first if others is None else np.concatenate([first, others], axis=1)
+    weights = np.zeros(refs.shape, np.float32)
+    weights[:, 0] = 1.0
     return Draw(
         z=shaped,
-        refs=text_array(data_refs(anchors.ids)).reshape(-1, 1),
-        label_weights=np.ones((len(anchors), 1), np.float32),
+        refs=refs,
+        label_weights=weights,
         length=None if anchors.length is None else anchors.length.astype(np.int64),
         note=text_array(note),
     )

@@ -44,13 +44,11 @@ def test_the_laws(name: str) -> None:
         ("gan", {"steps": 0}),
         ("gan", {"rate": 0.0}),
         ("gan", {"vicinity": -1.0}),
-<<<<<<< HEAD
         ("isda", {"strength": -0.1}),
         ("isda", {"prior": float("inf")}),
         ("isda", {"terms": 0}),
         ("mixup", {"alpha": 0.0}),
         ("moex", {"share": 0.5}),
-=======
         ("calibration", {"neighbors": 0}),
         ("calibration", {"dispersion": -0.1}),
         ("calibration", {"power": 0.0}),
@@ -63,7 +61,6 @@ def test_the_laws(name: str) -> None:
         ("density", {"kind": "normal"}),
         ("density", {"bandwidth": "silver"}),
         ("density", {"components": 0}),
->>>>>>> f98645e (calibration, delta, tail, density; covariances as factors)
         ("retrieval", {"pick": "dpp"}),
         ("retrieval", {"confidence": 1.0}),
         ("retrieval", {"neighbors": 0}),

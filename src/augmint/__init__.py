@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from augmint.adapters.sampler import FeatureAugmenter as FeatureAugmenter
     from augmint.core.errors import AugmintError as AugmintError
     from augmint.core.version import __version__ as __version__
     from augmint.models import load_encoder as load_encoder
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "AugmintError": "augmint.core.errors",
+    "FeatureAugmenter": "augmint.adapters",
     "__version__": "augmint.core.version",
     "augment": "augmint.pipeline.augment",
     "load_encoder": "augmint.models",
 }
 
-__all__ = ["AugmintError", "__version__", "augment", "load_encoder"]
+__all__ = ["AugmintError", "FeatureAugmenter", "__version__", "augment", "load_encoder"]
 
 
 def __getattr__(name: str) -> object:

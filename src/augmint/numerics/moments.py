@@ -9,11 +9,15 @@ Shapes: rows (n, d), labels (n,), mean (k, d), std (k, d), count (k,).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from augmint.core.types import F32, I64, Bool
+
+BLOCK_NUMBERS = 1 << 20
+"""Numbers in one block: 8 MiB of float64."""
 
 
 @dataclass(frozen=True)
@@ -40,25 +44,33 @@ class Moments:
 
 
 def class_moments(rows: F32, labels: I64, classes: int) -> Moments:
-    """Mean and spread of each class of ``rows``; sums are taken in float64."""
-    x = rows.astype(np.float64)
+    """Mean and spread of each class of ``rows``; sums are taken in float64, a block of rows at a time."""
     count = np.bincount(labels, minlength=classes).astype(np.int64)
-    mean = np.tile(x.mean(axis=0), (classes, 1))
+    mean = np.tile(rows.mean(axis=0, dtype=np.float64), (classes, 1))
     square = np.zeros_like(mean)
     for c in np.flatnonzero(count):
-        mean[c] = x[labels == c].mean(axis=0)
-        square[c] = np.square(x[labels == c] - mean[c]).sum(axis=0)
+        members = np.flatnonzero(labels == c)
+        mean[c] = sum(x.sum(axis=0) for x in _blocks(rows, members)) / count[c]
+        square[c] = sum(np.square(x - mean[c]).sum(axis=0) for x in _blocks(rows, members))
     borrowed = count < 2
     variance = square / np.maximum(count - 1, 1)[:, None]
-    variance[borrowed] = _pooled_variance(x, square, count)
+    if borrowed.any():
+        variance[borrowed] = _pooled_variance(rows, square, count)
     return Moments(mean.astype(np.float32), np.sqrt(variance).astype(np.float32), count, borrowed)
 
 
-def _pooled_variance(x: np.ndarray, square: np.ndarray, count: I64) -> np.ndarray:
+def _blocks(rows: F32, members: I64) -> Iterator[np.ndarray]:
+    """These rows in float64, so many at a time that no second copy of a large class is ever in memory."""
+    step = max(1, BLOCK_NUMBERS // max(1, rows.shape[1]))
+    return (rows[members[i : i + step]].astype(np.float64) for i in range(0, len(members), step))
+
+
+def _pooled_variance(rows: F32, square: np.ndarray, count: I64) -> np.ndarray:
     """(d,) variance within classes; of all rows when no class has two; of a row's own size when there is one."""
     freedom = np.maximum(count - 1, 0).sum()
     if freedom:
         return np.asarray(square.sum(axis=0) / freedom)
+    x = rows.astype(np.float64)
     if len(x) > 1:
         return np.asarray(x.var(axis=0, ddof=1))
     return np.full(x.shape[1], 0.01 * np.mean(np.square(x)))

@@ -1,0 +1,45 @@
+"""scikit-learn's and imbalanced-learn's own checks over every estimator; what is not passed is listed with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import augmint.adapters as adapters
+from augmint.adapters.sampler import LatentSampler
+
+imblearn_base = pytest.importorskip("imblearn.over_sampling.base", reason="imbalanced-learn is not installed")
+from imblearn.utils.estimator_checks import parametrize_with_checks as parametrize_with_sampler_checks  # noqa: E402
+
+# imbalanced-learn counts the classes it gets back only for samplers that it knows as over-samplers.
+imblearn_base.BaseOverSampler.register(LatentSampler)
+
+QUICK: dict[str, dict[str, Any]] = {"gan": {"steps": 2, "width": 8, "batch": 8}}
+"""Options that make the methods that train train for a moment."""
+
+
+def every_estimator() -> list[LatentSampler]:
+    found = []
+    for class_name, method in sorted(adapters.estimators().items()):
+        quick = QUICK.get(method, {})
+        found.append(getattr(adapters, class_name)(random_state=0, **quick))
+        found.append(adapters.FeatureAugmenter(method, random_state=0, method_options=quick or None))
+    return found
+
+
+REFUSED: dict[str, str] = {
+    "check_samplers_pandas_sparse": "sparse X is refused, in a frame too: latents are dense, and making them dense "
+    "unasked could take many times the memory",
+}
+
+
+@parametrize_with_checks(every_estimator())
+def test_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_sampler_checks(every_estimator(), expected_failed_checks=lambda estimator: REFUSED)
+def test_imbalanced_learn(estimator, check):
+    check(estimator)

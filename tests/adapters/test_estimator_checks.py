@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -29,6 +30,24 @@ def every_estimator() -> list[LatentSampler]:
     return found
 
 
+class WithPool(adapters.RetrievalSampler):
+    """Each check makes an X of its own width, so the pool is made from it: moved copies."""
+
+    def fit_resample(self, X: Any, y: Any) -> Any:
+        rows = np.tile(np.asarray(X, np.float64), (4, 1))
+        pool = rows + np.random.default_rng(0).normal(0, 0.3, rows.shape)
+        inner = adapters.RetrievalSampler(**{**self.get_params(), "pool": pool})
+        out = inner.fit_resample(X, y)
+        self.__dict__.update({name: value for name, value in vars(inner).items() if name.endswith("_")})
+        return out
+
+
+def every_sampler() -> list[LatentSampler]:
+    """Those that a check can call with rows alone."""
+    alone = [estimator for estimator in every_estimator() if estimator._chosen()[0] != "retrieval"]
+    return [*alone, WithPool(random_state=0)]
+
+
 REFUSED: dict[str, str] = {
     "check_samplers_pandas_sparse": "sparse X is refused, in a frame too: latents are dense, and making them dense "
     "unasked could take many times the memory",
@@ -40,6 +59,6 @@ def test_scikit_learn(estimator, check):
     check(estimator)
 
 
-@parametrize_with_sampler_checks(every_estimator(), expected_failed_checks=lambda estimator: REFUSED)
+@parametrize_with_sampler_checks(every_sampler(), expected_failed_checks=lambda estimator: REFUSED)
 def test_imbalanced_learn(estimator, check):
     check(estimator)

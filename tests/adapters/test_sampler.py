@@ -14,9 +14,11 @@ from rows import uneven
 from sklearn.base import clone
 
 import augmint as am
-from augmint.adapters import InterpolationSampler, NoiseSampler
+from augmint.adapters import InterpolationSampler, NoiseSampler, RetrievalSampler
 from augmint.adapters.sampler import FallbackWarning, InputError, seed_of
+from augmint.adapters.sources import row_ids
 from augmint.core.errors import UsageError
+from augmint.core.types import Latents
 
 
 def test_real_rows_first_then_new_ones_class_by_class():
@@ -113,7 +115,7 @@ def test_frames_and_series_keep_names_and_dtypes():
 
 def test_a_fallback_is_said():
     X, y = uneven((9, 5, 1))
-    with pytest.warns(FallbackWarning, match="interpolation: 8 of 12 new rows: fallback: one row in the class"):
+    with pytest.warns(FallbackWarning, match="interpolation: 8 of 12 rows asked for: fallback: one row in the class"):
         InterpolationSampler(random_state=0).fit_resample(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -187,3 +189,39 @@ def test_wrong_parameters_are_value_errors_that_say_what_to_do(options, message)
 def test_rows_that_cannot_be_used_are_refused(X, message):
     with pytest.raises(ValueError, match=message):
         NoiseSampler(random_state=0).fit_resample(X, uneven()[1])
+
+
+def test_a_pool_gives_its_rows_and_no_row_twice():
+    X, y = uneven()
+    pool = X + np.random.default_rng(1).normal(0, 0.2, X.shape)
+    sampler = RetrievalSampler(pool=pool, sampling_strategy={"c": 9, "b": 20}, random_state=0)
+    X2, y2 = sampler.fit_resample(X, y)
+    taken = sampler.pool_indices_
+    assert len(set(taken)) == 9 and (taken >= 0).all() and list(y2[60:]) == ["b"] * 5 + ["c"] * 4
+    assert np.array_equal(X2[60:], pool[taken].astype(np.float32).astype(np.float64))
+    assert list(sampler.parents_[:, 0]) == [f"pool:{i}" for i in taken]
+    assert np.allclose(sampler.y_soft_, y2[:, None] == sampler.classes_)
+
+
+def test_what_a_pool_cannot_give_is_left_out_and_said():
+    X, y = uneven()
+    with pytest.warns(FallbackWarning, match="short"):
+        X2, y2 = RetrievalSampler(pool=X + 0.01, random_state=0).fit_resample(X, y)
+    counts = dict(zip(*np.unique(y2, return_counts=True), strict=True))
+    assert len(X2) == len(y2) and counts["a"] == 40 and 15 < counts["b"] < 40 and 5 < counts["c"] < 40
+    assert np.isfinite(X2).all()
+
+
+def test_sources_of_another_space_are_refused():
+    X, y = uneven()
+    for pool, space in [(X[:, :4], None), (as_rows(X, "other"), None), (as_rows(X, "other"), "one")]:
+        with pytest.raises(InputError, match="encode both with the same model"):
+            RetrievalSampler(pool=pool, space=space, random_state=0).fit_resample(X, y)
+    good = RetrievalSampler(pool=as_rows(X + 0.1, "one"), space="one", factor=1.2, random_state=0)
+    assert len(good.fit_resample(X, y)[0]) == 72
+    with pytest.raises(InputError, match="give them"):
+        RetrievalSampler(random_state=0).fit_resample(X, y)
+
+
+def as_rows(X, space):
+    return Latents(row_ids(len(X)), X.astype(np.float32), np.zeros((len(X), 3), np.float32), space=space)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature
 from typing import Any
 
-from augmint.adapters.sampler import FeatureAugmenter, LatentSampler, built
-from augmint.core.protocols import Synthesizer
+from augmint.adapters.sampler import FeatureAugmenter, LatentSampler
 from augmint.core.registry import lookup
 from augmint.synthesizers import TABLE
 
@@ -31,12 +30,12 @@ def estimator(class_name: str, method: str) -> type[LatentSampler]:
     options = [f.name for f in dataclasses.fields(kind) if f.init]
     signature = _signature(kind)
 
-    def _method(self: LatentSampler) -> tuple[str, Synthesizer]:
-        return method, built(method, {name: getattr(self, name) for name in options})
+    def _chosen(self: LatentSampler) -> tuple[str, Mapping[str, Any]]:
+        return method, {name: getattr(self, name) for name in options}
 
     members = {
         "__init__": _initialiser(signature),
-        "_method": _method,
+        "_chosen": _chosen,
         "__doc__": _docstring(kind, signature, options),
         "__module__": "augmint.adapters",
         "__qualname__": class_name,

@@ -46,8 +46,8 @@ class LatentSampler(OneToOneFeatureMixin, BaseEstimator):  # type: ignore[misc]
     """What all estimators do; each says which method it is."""
 
     @abstractmethod
-    def _method(self) -> tuple[str, Synthesizer]:
-        """Name and a fresh instance of the method, from the parameters as they are now."""
+    def _chosen(self) -> tuple[str, Mapping[str, Any]]:
+        """Name and options of the method, from the parameters as they are now."""
 
     def fit(self, X: Any, y: Any) -> Self:
         """Check X, y and the parameters and count the rows to make; use :meth:`fit_resample` to make them."""
@@ -74,13 +74,15 @@ class LatentSampler(OneToOneFeatureMixin, BaseEstimator):  # type: ignore[misc]
             out = np.empty((len(rows) + made, *rows.shape[1:]), rows.dtype)
             out[: len(rows)] = rows
             self._minted = self._mint(method, out, len(rows), target)
+        out = out[: len(rows) + len(self._minted.anchors)]
         self._target = target
         self._describe(len(rows))
         return Form.of(X).back(out), Form.of(y).back(target.extended(self._minted.anchors, self._new_labels))
 
     def _checked(self, X: Any, y: Any) -> tuple[Rows, Target, Synthesizer]:
         """X and y as arrays, and the method; sets what scikit-learn wants set by a fit."""
-        name, method = self._method()
+        name, options = self._chosen()
+        method = built(name, options)
         if y is None:
             validate_data(self, X, None)  # raises, in scikit-learn's words
         rows: Rows = validate_data(self, X, allow_nd=True, order="C")
@@ -104,12 +106,12 @@ class LatentSampler(OneToOneFeatureMixin, BaseEstimator):  # type: ignore[misc]
             z = np.ascontiguousarray(out[:n], np.float32)
         space = getattr(self, "space", None) or ""
         real = Latents(row_ids(n), z, weights32(target), target.names, target=target.kind, space=space)
-        name = self._method()[0]
+        name, _ = self._chosen()
         pool, base = getattr(self, "pool", None), getattr(self, "base", None)
         second = read_sources(method, name, real, pool, base)
         minted = mint(method, real, self._counts, seed_of(self.random_state), out[n:], **second)
         for note, count in sorted(minted.notes.items()):
-            warnings.warn(f"{name}: {count} of {len(out) - n} new rows: {note}", FallbackWarning, stacklevel=4)
+            warnings.warn(f"{name}: {count} of {len(out) - n} rows asked for: {note}", FallbackWarning, stacklevel=4)
         return minted
 
     def _describe(self, n: int) -> None:
@@ -192,8 +194,8 @@ class FeatureAugmenter(LatentSampler):
         self.space = space
         self.target = target
 
-    def _method(self) -> tuple[str, Synthesizer]:
-        return self.method, built(self.method, self.method_options or {})
+    def _chosen(self) -> tuple[str, Mapping[str, Any]]:
+        return self.method, self.method_options or {}
 
 
 def built(name: str, options: Mapping[str, Any]) -> Synthesizer:

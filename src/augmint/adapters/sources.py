@@ -41,12 +41,12 @@ def read_sources(method: Synthesizer, who: str, real: Latents, pool: Any, base: 
                 code="unused-source",
             )
     return {
-        "pool": None if pool is None else _same_space("pool", _pool(pool, real), real),
-        "base": None if base is None else _same_space("base", _base(base, real), real),
+        "pool": None if pool is None else _same_space("pool", _unlabelled(pool, real), real),
+        "base": None if base is None else _same_space("base", _labelled(base, real), real),
     }
 
 
-def _pool(given: Any, real: Latents) -> Latents:
+def _unlabelled(given: Any, real: Latents) -> Latents:
     if isinstance(given, Latents):
         return given
     rows = _rows(given, "pool")
@@ -54,7 +54,7 @@ def _pool(given: Any, real: Latents) -> Latents:
     return Latents(row_ids(len(rows)), rows, blank, real.classes, target=real.target, space=real.space)
 
 
-def _base(given: Any, real: Latents) -> Latents:
+def _labelled(given: Any, real: Latents) -> Latents:
     if isinstance(given, Latents):
         return given
     if not isinstance(given, (tuple, list)) or len(given) != 2:

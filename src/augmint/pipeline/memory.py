@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from augmint.core.protocols import Synthesizer
 from augmint.core.seeds import stream
-from augmint.core.types import F32, I64, Draw, Latents, Text
+from augmint.core.types import F32, I64, NO_PICK, Draw, Latents, Text
 
 BLOCK_NUMBERS = 1 << 22
 """Numbers in one block of new rows: 16 MiB of float32. A constant, because random streams are keyed by the block."""
@@ -61,39 +61,44 @@ def mint(
         real: (n, *shape).
         counts: new rows of each class; one number for targets that are not classes.
         seed: of all random numbers.
-        out: (sum of counts, *shape), of any dtype; classes one after the other.
+        out: (sum of counts, *shape), of any dtype; classes one after the other. Where a pool had no row left, there
+            are fewer new rows than asked for, and the end of ``out`` is not written.
         pool: for methods that pick from one.
         base: for methods that learn from one.
     """
     method.fit(real, stream(seed, "fit"), pool=pool, base=base)
-    anchors, draws, filled = [], [], 0
-    for rows, rng in _blocks(real, counts, seed):
+    parts, filled = [], 0
+    for rows, rng in _blocks(method, real, counts, seed):
         draw = method.sample(real.take(rows), rng)
-        write(out[filled : filled + len(rows)], draw.z)
-        anchors.append(rows)
-        draws.append(_facts(draw))
-        filled += len(rows)
-    return _joined(anchors, draws)
+        parts.append(_facts(draw, rows))
+        new = parts[-1].pick != NO_PICK
+        write(out[filled : filled + new.sum()], draw.z if new.all() else draw.z[new])
+        filled += new.sum()
+    return _joined(parts)
 
 
-def _blocks(real: Latents, counts: Sequence[int], seed: int) -> Iterator[tuple[I64, np.random.Generator]]:
-    """Anchors of each block of new rows and its random stream."""
+def _blocks(
+    method: Synthesizer, real: Latents, counts: Sequence[int], seed: int
+) -> Iterator[tuple[I64, np.random.Generator]]:
+    """Anchors of each block of new rows and its random stream.
+
+    The anchors of a class are sorted, so that the same anchor comes in one block and a method looks for its
+    neighbours once. A pool gives no row twice in one draw, so for it a class is one block, and anchors stay in turn.
+    """
+    picks = "pool" in method.uses
     labels = real.labels if real.target == "class" else np.zeros(len(real), np.int64)
     names = real.classes if real.target == "class" else ("",)
-    size = max(1, BLOCK_NUMBERS // max(1, real.flat.shape[1]))
+    size = max(*counts, 1) if picks else max(1, BLOCK_NUMBERS // max(1, real.flat.shape[1]))
     for c, name in enumerate(names):
         chosen = anchors_in_turn(np.flatnonzero(labels == c), counts[c], stream(seed, "anchors", name))
+        chosen = chosen if picks else np.sort(chosen)
         for index, start in enumerate(range(0, counts[c], size)):
             yield chosen[start : start + size], stream(seed, "draw", name, index)
 
 
 def anchors_in_turn(members: I64, count: int, rng: np.random.Generator) -> I64:
-    """``count`` of these rows: every row in turn, in a shuffled order, so that none serves twice more than another.
-
-    They are sorted, so that the same anchor comes in one block and a method looks for its neighbours once.
-    """
-    order = rng.permutation(members)
-    return np.sort(np.resize(order, count))
+    """``count`` of these rows: every row in turn, in a shuffled order, so that none serves twice more than another."""
+    return np.resize(rng.permutation(members), count)
 
 
 def write(out: npt.NDArray[Any], z: F32) -> None:
@@ -107,28 +112,31 @@ def write(out: npt.NDArray[Any], z: F32) -> None:
         out[...] = z
 
 
-def _facts(draw: Draw) -> Minted:
+def _facts(draw: Draw, anchors: I64) -> Minted:
+    """What is to be remembered of a block; stand-ins for rows that a pool could not give are still in it."""
     notes = Counter() if draw.note is None else Counter(str(note) for note in draw.note if note)
     pick = np.full(len(draw), -1, np.int64) if draw.pick is None else draw.pick
-    return Minted(np.zeros(0, np.int64), draw.refs, draw.label_weights, pick, notes)
+    return Minted(anchors, draw.refs, draw.label_weights, pick, notes)
 
 
-def _joined(anchors: Sequence[I64], draws: Sequence[Minted]) -> Minted:
-    """All blocks as one; blocks with fewer parents are padded with "" of no weight."""
-    width = max((draw.refs.shape[1] for draw in draws), default=1)
-    rows = sum(len(draw.refs) for draw in draws)
-    refs = np.zeros((rows, width), np.result_type(np.dtype("U1"), *(draw.refs.dtype for draw in draws)))
+def _joined(parts: Sequence[Minted]) -> Minted:
+    """All blocks as one, without stand-ins; blocks with fewer parents are padded with "" of no weight."""
+    width = max((part.refs.shape[1] for part in parts), default=1)
+    rows = sum(len(part.refs) for part in parts)
+    refs = np.zeros((rows, width), np.result_type(np.dtype("U1"), *(part.refs.dtype for part in parts)))
     weights = np.zeros((rows, width), np.float32)
     start = 0
-    for draw in draws:
-        stop = start + len(draw.refs)
-        refs[start:stop, : draw.refs.shape[1]] = draw.refs
-        weights[start:stop, : draw.refs.shape[1]] = draw.label_weights
+    for part in parts:
+        stop = start + len(part.refs)
+        refs[start:stop, : part.refs.shape[1]] = part.refs
+        weights[start:stop, : part.refs.shape[1]] = part.label_weights
         start = stop
     none = np.zeros(0, np.int64)
-    pick = np.concatenate([none, *(draw.pick for draw in draws)])
-    notes: Counter[str] = sum((draw.notes for draw in draws), Counter())
-    return Minted(np.concatenate([none, *anchors]), refs, weights, pick, notes)
+    pick = np.concatenate([none, *(part.pick for part in parts)])
+    anchors = np.concatenate([none, *(part.anchors for part in parts)])
+    notes: Counter[str] = sum((part.notes for part in parts), Counter())
+    new = pick != NO_PICK
+    return Minted(anchors[new], refs[new], weights[new], pick[new], notes)
 
 
 def labels_of(minted: Minted, ids: Text, y: F64) -> F64:

@@ -68,7 +68,7 @@ def _save(path: Path, data: bytes) -> None:
 def replay(args: argparse.Namespace) -> int:
     """``augmint replay``."""
     console = console_of(args)
-    done = replay_child(args.out, args.sample_id, args.data)
+    done = replay_child(args.out, args.sample_id, args.data, args.pool)
     if args.save:
         _save(Path(args.save), done.data)
     facts = {

@@ -130,12 +130,15 @@ def _run(commands: Commands[_Parser], name: str) -> None:
             "augmint run photos/ -o more/ --factor 3",
             "augmint run cells/ -o balanced/ --method gan --strategy auto",
             "augmint run cells/ -o more/ --strategy Platelets=200,WBC=100 --dry-run",
+            "augmint run cells/ -o more/ --method retrieval --pool unsorted/ --factor 5",
             "augmint run cells/ -o again/ --config more/config.yaml --workers 2",
         ],
         _late("augmint.cli.running", "run"),
     )
     parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
     parser.add_argument("-o", "--out", required=True, help="folder to write; the same command resumes it")
+    parser.add_argument("--pool", metavar="DIR", help="unlabelled samples, for methods that pick from them (retrieval)")
+    parser.add_argument("--base", metavar="DIR", help="another labelled data set, for methods that borrow from it")
     plan = parser.add_argument_group("what to make (also keys of --config)")
     plan.add_argument("--config", metavar="FILE", help="YAML file; flags win over it")
     plan.add_argument("--model", help="codec (see: augmint models list)")
@@ -146,6 +149,7 @@ def _run(commands: Commands[_Parser], name: str) -> None:
     plan.add_argument("--gate", action="append", metavar="NAME", help="repeatable; 'none' for no gates")
     plan.add_argument("--label", metavar="COL", help="metadata column with the label")
     plan.add_argument("--group", metavar="COL", help="metadata column with the group")
+    plan.add_argument("--label-by", help="parents, judge, or auto: the judge for picks of a pool (default)")
     plan.add_argument("--seed", type=int, help="of every random stream (default: 0)")
     plan.add_argument("--size", type=int, help="working size in pixels; 0 chooses (default)")
     plan.add_argument("--synthetic-only", action="store_true", default=None, help="write the children alone")
@@ -183,9 +187,10 @@ def _replay(commands: Commands[_Parser], name: str) -> None:
         _late("augmint.cli.looking", "replay"),
     )
     parser.add_argument("out", help="folder of a finished run")
-    parser.add_argument("sample_id", help="file name of the child without .png")
+    parser.add_argument("sample_id", help="file name of the child without its ending")
     parser.add_argument("--data", help="where the input is now, if it moved")
-    parser.add_argument("--save", metavar="FILE", help="write the child's PNG here")
+    parser.add_argument("--pool", help="where the pool is now, if it moved")
+    parser.add_argument("--save", metavar="FILE", help="write the child's file here")
 
 
 def _models(commands: Commands[_Parser], name: str) -> None:

@@ -13,8 +13,9 @@ from augmint.pipeline.augment import Execution, Result, plan_from
 from augmint.pipeline.augment import run as run_plan
 from augmint.pipeline.estimate import Estimate, estimate
 from augmint.pipeline.quickstart import quickstart as run_quickstart
+from augmint.pipeline.sources import Inputs
 
-_PLAN_FLAGS = ("model", "method", "factor", "strategy", "judge", "label", "group", "seed", "size")
+_PLAN_FLAGS = ("model", "method", "factor", "strategy", "judge", "label", "group", "seed", "size", "label_by")
 _PLAN_SWITCHES = ("synthetic_only", "keep_metadata")
 
 
@@ -36,14 +37,16 @@ def run(args: argparse.Namespace) -> int:
     if args.gate is not None:
         values["gates"] = args.gate
     plan = plan_from(Path(args.config) if args.config else None, values, args.set)
+    pool, base = (Path(path) if path is not None else None for path in (args.pool, args.base))
+    inputs = Inputs(Path(args.data), pool, base)
     if args.dry_run:
-        forecast = estimate(plan, Path(args.data), Path(args.out), args.workers, args.device)
+        forecast = estimate(plan, inputs, Path(args.out), args.workers, args.device)
         _show_estimate(console, forecast)
         return 0
     execution = Execution(args.workers, args.device, args.max_skipped, args.fresh)
     begin = time.monotonic()
     with console.progress() as progress:
-        result = run_plan(plan, Path(args.data), Path(args.out), execution, progress)
+        result = run_plan(plan, inputs, Path(args.out), execution, progress)
     _show_result(console, result, time.monotonic() - begin)
     return result.exit_code
 
@@ -72,6 +75,8 @@ def _show_estimate(console: Console, forecast: Estimate) -> None:
         [name, count, forecast.asked[name], count + forecast.asked[name]] for name, count in forecast.before.items()
     ]
     console.table(["class", "real", "to make", "after"], rows)
+    for name, count in forecast.second.items():
+        console.text(f"{name}: {count} samples")
     for model in forecast.models:
         console.text(f"model {model['name']}: {model['bytes'] / 1e6:.1f} MB, licence {model['licence']}")
     for warning in forecast.warnings:

@@ -55,10 +55,12 @@ class ReadOptions:
     Attributes:
         label: name of the metadata column with the label.
         group: name of the metadata column with the group.
+        unlabelled: every picture is one entry without target, wherever it lies; labels are not looked for.
     """
 
     label: str = ""
     group: str = ""
+    unlabelled: bool = False
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,8 @@ def find_parts(path: Path, members: Mapping[str, Member], options: ReadOptions) 
             )
         parts = [Part(parts[0].images, options.label, parts[0].split)]
     for part in parts:
-        need(path, members, part.labels)
+        if not options.unlabelled:
+            need(path, members, part.labels)
         _check_images(path, members[part.images])
     return parts
 

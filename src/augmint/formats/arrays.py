@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +34,8 @@ class Arrays(Format):
     def scan(self, path: Path, options: ReadOptions) -> Listing:
         """List the rows; ids are row numbers (``000012``), under ``train/`` and ``test/`` where these are arrays.
 
+        With ``options.unlabelled`` the images alone are read, all rows of all their arrays.
+
         Raises:
             DataError: codes ``missing-key``, ``shape``, ``dtype``, ``labels``, ``split``, ``groups``, ``classes``,
                 ``unknown-class``, ``twins``, and those of :func:`augmint.formats.npz.open_npz`.
@@ -41,6 +43,8 @@ class Arrays(Format):
         path = check_path(Path(path))
         members = open_npz(path)
         parts = find_parts(path, members, options)
+        if options.unlabelled:
+            return _unlabelled(path, members, parts)
         labels = [_labels(path, members, part) for part in parts]
         names = _class_names(path, members)
         classes = tuple(names) or _classes_of(labels)
@@ -78,6 +82,22 @@ class Arrays(Format):
     def dump(self, sample: Sample) -> bytes:
         """The sample's pixels as PNG."""
         return write_png(sample.content)
+
+
+def _unlabelled(path: Path, members: dict[str, Member], parts: list[Part]) -> Listing:
+    entries = []
+    for part in parts:
+        prefix = f"{part.split}/" if part.split else ""
+        count = members[part.images].shape[0]
+        entries += [Entry(f"{prefix}{name}", path, row, split=part.split or "train") for row, name in _numbered(count)]
+    ordered = tuple(sorted(entries, key=lambda entry: entry.id))
+    return Listing(path, ordered, (), f"npz: {len(entries)} pictures without labels")
+
+
+def _numbered(count: int) -> Iterator[tuple[int, str]]:
+    """Row numbers and their names, all of one width so that they sort alike."""
+    width = max(6, len(str(count - 1)))
+    return ((row, f"{row:0{width}d}") for row in range(count))
 
 
 def _labels(path: Path, members: dict[str, Member], part: Part) -> Array:
@@ -179,9 +199,9 @@ def _entries(
     count = len(targets)
     splits = [part.split] * count if part.split else _splits(path, members, count)
     groups = _groups(path, members, part, count, options)
-    prefix, width = f"{part.split}/" if part.split else "", max(6, len(str(count - 1)))
+    prefix = f"{part.split}/" if part.split else ""
     return [
-        Entry(f"{prefix}{row:0{width}d}", path, row, targets[row], groups[row], splits[row]) for row in range(count)
+        Entry(f"{prefix}{name}", path, row, targets[row], groups[row], splits[row]) for row, name in _numbered(count)
     ]
 
 

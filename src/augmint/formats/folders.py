@@ -29,13 +29,17 @@ class Folders(Format):
     def scan(self, path: Path, options: ReadOptions) -> Listing:
         """List the pictures; ids are paths relative to ``path``; classes are sorted as ImageFolder sorts them.
 
+        With ``options.unlabelled`` all pictures at every depth are listed, without targets, splits and classes.
+
         Raises:
             DataError: the data set as a whole cannot be used (see the codes in ``layout``, ``labelling``,
                 ``metadata`` and ``tree``).
         """
         root = check_path(Path(path))
         tree = walk(root)
-        _refuse_no_pictures(tree, "", f"{str(root)!r}")
+        _refuse_no_pictures(tree, "", f"{str(root)!r}", unlabelled=options.unlabelled)
+        if options.unlabelled:
+            return _unlabelled(tree)
         splits = find_splits(tree)
         rows = read_metadata(tree, list(splits), options)
         parts = [label_part(tree, base, split, rows) for base, split in splits.items()]
@@ -69,14 +73,21 @@ class Folders(Format):
         return write_png(sample.content)
 
 
-def _refuse_no_pictures(tree: Tree, base: str, where: str) -> None:
+def _unlabelled(tree: Tree) -> Listing:
+    entries = tuple(Entry(name, tree.root / name) for name in tree.pictures)
+    warnings = (f"{len(tree.others)} files of other types left alone: {kinds_of(tree.others)}",) if tree.others else ()
+    return Listing(tree.root, entries, (), f"{len(entries)} pictures without labels", warnings, tuple(tree.unreadable))
+
+
+def _refuse_no_pictures(tree: Tree, base: str, where: str, *, unlabelled: bool = False) -> None:
     if tree.below(base) or any(name.startswith(base) for name, _ in tree.unreadable):
         return
     others = [name for name in tree.others if name.startswith(base)]
     found = f"only files of other types: {kinds_of(others)}" if others else "no files"
     raise DataError(
         f"{where}: no picture in it, {found}",
-        expected="class folders with .png .jpg .jpeg .webp .tif .tiff .bmp .ppm or .pgm files",
+        expected=("" if unlabelled else "class folders with ")
+        + ".png .jpg .jpeg .webp .tif .tiff .bmp .ppm or .pgm files",
         do="check the path, or convert the files to PNG",
         code="no-images",
     )

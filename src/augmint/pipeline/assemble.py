@@ -36,6 +36,8 @@ def assemble(assembly: Assembly, progress: Progress) -> Assembly:
     out = manifest.out
     check_class_names(setup.classes)
     splits = {"train": list(_train_files(assembly)), **_heldout_files(assembly)}
+    if assembly.soft:
+        progress.say("warning: soft labels: folders name the heaviest class; readers of folders lose label_probs")
     progress.stage("write", sum(map(len, splits.values())), "samples")
     writer = _Writer(assembly)
     for split, files in splits.items():
@@ -77,7 +79,7 @@ def _train_files(assembly: Assembly) -> Iterator[_File]:
         for row in assembly.real:
             yield _File("train", row["target"], names[row["id"]], entries[row["id"]], row["sha256"])
     for child in assembly.barrier.accepted():
-        yield _File("train", child.facts["label"], f"{child.facts['id']}.png", child)
+        yield _File("train", child.facts["label"], child.facts["id"] + child.facts["suffix"], child)
 
 
 def _heldout_files(assembly: Assembly) -> dict[str, list[_File]]:
@@ -115,6 +117,7 @@ class _Writer:
     def __post_init__(self) -> None:
         self.room = self.assembly.setup.room
         self.format = self.room.open_format()
+        self.soft = self.assembly.soft
         self.unit = ""
         self.blob = b""
         self.offsets: list[int] = []
@@ -133,7 +136,15 @@ class _Writer:
         if not (path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data):
             self.room.manifest.write(path, data, durable=False)
         name = f"{file.label}/{file.name}" if file.label else file.name
-        return {"file_name": name, "label": file.label, **self._facts(file.source)}
+        return {"file_name": name, "label": file.label, **self._facts(file.source), **self._label_probs(file)}
+
+    def _label_probs(self, file: _File) -> dict[str, list[float]]:
+        """The weight of each class, in class order; in every row or in none."""
+        if not self.soft:
+            return {}
+        facts = file.source.facts if isinstance(file.source, Child) else {}
+        hard = [float(name == file.label) for name in self.assembly.setup.classes]
+        return {"label_probs": facts.get("label_probs", hard)}
 
     def _original(self, file: _File) -> bytes:
         """Bytes of an original for the output; what was encoded must still be what it was."""
@@ -165,7 +176,7 @@ class _Writer:
         plan = self.room.plan
         if isinstance(source, Child):
             facts = source.facts
-            made = {key: facts[key] for key in ("id", "group", "refs", "label_weights", "note")}
+            made = {key: facts[key] for key in ("id", "group", "refs", "label_weights", "label_by", "note")}
             scores = dump_json(facts["scores"])
             made |= {"is_synthetic": True, "scores": scores, "method": plan.method, "model": self.assembly.setup.space}
             return made
@@ -176,6 +187,7 @@ class _Writer:
             "group": source.group,
             "refs": [f"data:{source.id}"],
             "label_weights": [1.0],
+            "label_by": "",
             "scores": "",
             "note": "",
             "method": "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from augmint.pipeline.barrier import Barrier
@@ -20,6 +20,12 @@ class Assembly:
     before: dict[str, int]
     asked: dict[str, int]
     barrier: Barrier
+    exhausted: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def soft(self) -> bool:
+        """Whether a label has weight in more than one class, so that folders alone do not say it."""
+        return any("label_probs" in child.facts for child in self.barrier.accepted())
 
     @property
     def manifest(self) -> Manifest:

@@ -15,27 +15,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from augmint.core.errors import DataError
-from augmint.core.seeds import stream
-from augmint.core.types import Entry, Latents
+from augmint.core.types import Latents
 from augmint.engine import Local, intra_op_threads
+from augmint.pipeline.anchors import AnchorOrder
 from augmint.pipeline.assemble import assemble
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.barrier import Barrier
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates
 from augmint.pipeline.machine import machine_facts
-from augmint.pipeline.manifest import Manifest, Rows, sha256
+from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.picking import MakePicker, PickOrder
 from augmint.pipeline.plan import Plan, apply_settings, make_plan, read_config
 from augmint.pipeline.progress import Progress
+from augmint.pipeline.second import base_latents, encode_jobs, encoded_rows, pool_latents
 from augmint.pipeline.setup import Setup, prepare
+from augmint.pipeline.sources import Inputs
 from augmint.pipeline.sums import format_sums
-from augmint.pipeline.workers import Anchor, DrawJob, EncodeJob, MakeDrawer, MakeEncoder
-
-ENCODE_UNIT = 64
-"""Entries of one encode unit; rows do not depend on it."""
+from augmint.pipeline.workers import MakeDrawer, MakeEncoder
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,7 @@ class Result:
         out: the output folder.
         before: usable real rows of each class; ``asked`` and ``made``: new rows.
         rejected: number of rejected draws of each class, by gate.
+        exhausted: children of each class that the pool had no row for.
         skipped: (id, reason) of inputs that could not be used, out of ``total``.
         fallbacks: number of children by note, where a method did something else than its name says.
         exit_code: 0, or 1 when fewer were made than asked or too many inputs were skipped.
@@ -74,6 +73,7 @@ class Result:
     asked: dict[str, int]
     made: dict[str, int]
     rejected: dict[str, dict[str, int]]
+    exhausted: dict[str, int]
     skipped: tuple[tuple[str, str], ...]
     total: int
     fallbacks: dict[str, int]
@@ -89,6 +89,8 @@ def augment(
     data: str | Path,
     out: str | Path,
     *,
+    pool: str | Path | None = None,
+    base: str | Path | None = None,
     config: str | Path | None = None,
     workers: int = 1,
     device: str = "cpu",
@@ -102,6 +104,8 @@ def augment(
     Args:
         data: a folder of class folders, a folder with ``metadata.csv`` or ``metadata.jsonl``, or an ``.npz``.
         out: the folder to write; the same call resumes it, another plan in it is refused.
+        pool: unlabelled samples of the same kind, for methods that pick from them (``retrieval``).
+        base: another labelled data set, for methods that borrow statistics; nothing of it is written.
         config: a YAML file with keys of :class:`~augmint.pipeline.plan.Plan`; ``values`` win over it.
         workers: processes; the result is the same bytes for any number. From a script, more than one needs the
             usual ``if __name__ == "__main__":`` guard.
@@ -109,7 +113,7 @@ def augment(
         max_skipped: share of unusable inputs above which the result has exit code 1.
         fresh: throw away an earlier run in ``out``.
         progress: receives stages and messages.
-        values: keys of the plan: ``model, method, method_options, factor, strategy, seed, gates, ...``.
+        values: keys of the plan: ``model, method, method_options, factor, strategy, seed, gates, label_by, ...``.
 
     Returns:
         Counts of what was asked, made, rejected and skipped.
@@ -120,7 +124,8 @@ def augment(
     """
     plan = plan_from(Path(config) if config else None, values)
     execution = Execution(workers, device, max_skipped, fresh)
-    return run(plan, Path(data), Path(out), execution, progress or Progress())
+    inputs = Inputs(Path(data), Path(pool) if pool else None, Path(base) if base else None)
+    return run(plan, inputs, Path(out), execution, progress or Progress())
 
 
 def plan_from(config: Path | None, values: Mapping[str, Any], settings: Sequence[str] = ()) -> Plan:
@@ -137,11 +142,11 @@ def _overlap(key: str, other: str) -> bool:
     return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
-def run(plan: Plan, data: Path, out: Path, execution: Execution, progress: Progress) -> Result:
+def run(plan: Plan, inputs: Inputs, out: Path, execution: Execution, progress: Progress) -> Result:
     """Carry out a plan in a folder; see :func:`augment`."""
     manifest = Manifest(out)
     started = time.time()
-    with prepare(plan, data, manifest, execution.fresh, execution.device, progress) as setup:
+    with prepare(plan, inputs, manifest, execution.fresh, execution.device, progress) as setup:
         manifest.event("start", workers=execution.workers, device=execution.device)
         job = _Run(setup, Local(execution.workers, setup.plan.threads), progress)
         with intra_op_threads(setup.plan.threads):
@@ -156,6 +161,7 @@ def write_run_facts(setup: Setup, execution: Execution, started: float, result: 
     manifest = setup.room.manifest
     facts = {
         "data": str(setup.data.resolve()),
+        **{name: str(source.path.resolve()) for name, source in setup.sources.items()},
         **machine_facts(),
         "workers": execution.workers,
         "device": execution.device,
@@ -178,6 +184,7 @@ class _Run:
     progress: Progress
     real: Rows = field(default_factory=list)
     skipped: Rows = field(default_factory=list)
+    exhausted: dict[str, int] = field(default_factory=dict)
 
     @property
     def manifest(self) -> Manifest:
@@ -196,17 +203,16 @@ class _Run:
         self.tell_classes(before)
         barrier = Barrier(self.manifest, self.setup.classes, {})
         if sum(asked.values()):
+            for source in self.setup.sources:
+                self.encode_second(source)
             self.fit(units)
             barrier = self.draw(asked)
-        assembly = Assembly(self.setup, tuple(self.real), tuple(self.skipped), before, asked, barrier)
+        assembly = Assembly(self.setup, tuple(self.real), tuple(self.skipped), before, asked, barrier, self.exhausted)
         return summarise(assemble(assembly, self.progress), execution)
 
     def encode(self) -> list[str]:
         """Encode units; fills ``real`` and ``skipped``."""
-        jobs = encode_jobs(self.setup)
-        todo = [job for job in jobs if not self.manifest.finished(job.unit)]
-        self.work("encode", MakeEncoder(self.setup.room), [(job, len(job.entries)) for job in jobs], todo)
-        units = [job.unit for job in jobs]
+        units = self.encode_units("data")
         for unit in units:
             for row in self.manifest.load(unit).rows:
                 if "skipped" in row:
@@ -222,10 +228,26 @@ class _Run:
             )
         return units
 
+    def encode_units(self, source: str) -> list[str]:
+        """Names of the units of a source, all of them finished now."""
+        jobs = encode_jobs(self.setup, source)
+        todo = [job for job in jobs if not self.manifest.finished(job.unit)]
+        stage = "encode" if source == "data" else source
+        self.work(stage, MakeEncoder(self.setup.room), [(job, len(job.entries)) for job in jobs], todo)
+        return [job.unit for job in jobs]
+
+    def encode_second(self, source: str) -> None:
+        """Encode a pool or a base; what cannot be used of it is listed with the rest, under its source."""
+        bad = [row for unit in self.encode_units(source) for row in self.manifest.load(unit).rows if "skipped" in row]
+        unreadable = self.setup.sources[source].listing.unreadable
+        bad += [{"id": id, "skipped": why, "detail": "", "sha256": ""} for id, why in unreadable]
+        self.skipped += [{**row, "source": source} for row in bad]
+        if bad:
+            self.progress.say(f"warning: {source}: {len(bad)} samples cannot be used; see skipped.jsonl")
+
     def fit(self, units: list[str]) -> None:
         if self.manifest.finished("fit"):
             return
-        self.progress.stage("fit", 1.0, "share")
         done = 0.0
 
         def report(share: float) -> None:
@@ -235,7 +257,13 @@ class _Run:
 
         real = self.latents(units, "z", self.setup.space)
         judged = self.latents(units, "judge", self.setup.judge_space)
-        arrays = fit_all(self.plan, real, judged, report)
+        second: dict[str, Latents] = {}
+        if "pool" in self.setup.sources:
+            second["pool"] = pool_latents(self.manifest, self.setup, self.real, self.progress)
+        if "base" in self.setup.sources:
+            second["base"] = base_latents(self.manifest, self.setup)
+        self.progress.stage("fit", 1.0, "share")
+        arrays = fit_all(self.plan, real, judged, report, second)
         header = {"classes": list(self.setup.classes), "space": real.space, "judge": judged.space}
         self.manifest.commit("fit", arrays, [header, *self.real])
         report(1.0)
@@ -248,19 +276,31 @@ class _Run:
         """Draw units and barriers, round by round, until nothing is short or the rounds are used up."""
         arrays = self.manifest.load("fit").arrays()
         barrier = Barrier(self.manifest, self.setup.classes, load_set_gates(self.plan, arrays))
-        anchors = AnchorOrder.of(self.plan.seed, self.setup, self.real)
+        order = AnchorOrder.of(self.plan.seed, self.setup, self.real)
+        picks = self.picks(order) if "pool" in self.setup.sources else None
+        # A place that is picked for has one try a round.
+        rounds = self.plan.max_rounds * (self.plan.max_tries if picks else 1)
         need, drawn = dict(asked), dict.fromkeys(asked, 0)
-        for round_ in range(self.plan.max_rounds):
-            jobs = anchors.jobs(self.plan.unit_size, round_, need, drawn)
+        for round_ in range(rounds):
+            places = (self.plan.unit_size, round_, need, drawn)
+            jobs = picks.jobs(*places) if picks else order.jobs(*places)
+            given = {name: sum(len(job.anchors) for job in jobs if job.label == name) for name in need}
+            self.exhausted = {name: count - given[name] for name, count in need.items() if given[name] < count}
             if not jobs:
                 break
             todo = [job for job in jobs if not self.manifest.finished(job.unit)]
             sizes = [(job, len(job.anchors)) for job in jobs]
-            self.work("mint" if not round_ else f"refill {round_}", MakeDrawer(self.setup.room), sizes, todo)
+            maker = MakePicker(self.setup.room) if picks else MakeDrawer(self.setup.room)
+            self.work("mint" if not round_ else f"refill {round_}", maker, sizes, todo)
             barrier.close(round_, jobs)
             drawn = {name: drawn[name] + need[name] for name in need}
             need = {name: asked[name] - barrier.made(name) for name in asked}
         return barrier
+
+    def picks(self, order: AnchorOrder) -> PickOrder:
+        """The order of a method that picks; the method and the rows are loaded when they are needed."""
+        pool = encoded_rows(self.manifest, self.setup, "pool")
+        return PickOrder(self.setup.room, order, pool)
 
     def work(self, stage: str, maker: Any, sizes: list[tuple[Any, int]], todo: list[Any]) -> None:
         """Run units on the engine; those that were done before count as done at once."""
@@ -277,77 +317,31 @@ class _Run:
                 self.progress.say(f"warning: class {name!r} has no usable sample; it is kept in the class order")
 
 
-def encode_jobs(setup: Setup) -> list[EncodeJob]:
-    """Encode units: entries of one class in the order of their ids."""
-    jobs = []
-    for index, name in enumerate(setup.classes):
-        entries = [entry for entry in setup.train if entry.target == name]
-        for start in range(0, len(entries), ENCODE_UNIT):
-            unit = f"encode-{index:04d}-{start // ENCODE_UNIT:05d}"
-            jobs.append(EncodeJob(unit, tuple(entries[start : start + ENCODE_UNIT])))
-    return jobs
-
-
-@dataclass(frozen=True)
-class AnchorOrder:
-    """Which real row each child is made like: every row of a class in turn, in a shuffled order."""
-
-    classes: tuple[str, ...]
-    anchors: Mapping[str, tuple[Anchor, ...]]
-    kin: Mapping[str, str]
-
-    @classmethod
-    def of(cls, seed: int, setup: Setup, real: Rows) -> AnchorOrder:
-        """The order of a run; it depends on the seed and the class's own rows only."""
-        entries: dict[str, Entry] = {entry.id: entry for entry in setup.train}
-        found: dict[str, list[Anchor]] = {name: [] for name in setup.classes}
-        for row in real:
-            anchor = Anchor(entries[row["id"]], row["sha256"], row["unit"], row["row"])
-            found[row["target"]].append(anchor)
-        shuffled, kin = {}, {}
-        for name, rows in found.items():
-            kin[name] = sha256("".join(anchor.sha256 for anchor in rows).encode())
-            order: np.ndarray = stream(seed, "anchors", name).permutation(len(rows))
-            shuffled[name] = tuple(rows[i] for i in order)
-        return cls(setup.classes, shuffled, kin)
-
-    def jobs(self, unit_size: int, round_: int, need: Mapping[str, int], drawn: Mapping[str, int]) -> list[DrawJob]:
-        """Draw units of a round: ``need`` children of each class, going on after the ``drawn`` first ones."""
-        jobs = []
-        for position, name in enumerate(self.classes):
-            rows = self.anchors[name]
-            for index, start in enumerate(range(0, need[name], unit_size)):
-                slots = range(start, min(start + unit_size, need[name]))
-                chosen = tuple(rows[(drawn[name] + slot) % len(rows)] for slot in slots)
-                unit = f"draw-{round_:02d}-{position:04d}-{index:05d}"
-                jobs.append(DrawJob(unit, name, index, round_, self.kin[name], chosen))
-        return jobs
-
-
 def summarise(assembly: Assembly, execution: Execution) -> Result:
     """Counts of a finished run, and what is wrong with it."""
     made = {name: assembly.barrier.made(name) for name in assembly.asked}
     rejected = assembly.barrier.rejected()
-    unusable = {row["id"] for row in assembly.skipped}
+    skipped = [row for row in assembly.skipped if "source" not in row]
+    unusable = {row["id"] for row in skipped}
     heldout = [entry for entry in assembly.setup.listing.entries if entry.split != "train"]
     total = len(assembly.real) + len(unusable) + sum(entry.id not in unusable for entry in heldout)
     problems = []
     for name, asked in assembly.asked.items():
         if made[name] < asked:
             reasons = ", ".join(f"{gate} {count}" for gate, count in rejected.get(name, {}).items())
-            problems.append(f"class {name!r}: asked {asked}, made {made[name]} (rejected by {reasons or 'none'})")
-    if len(assembly.skipped) > execution.max_skipped * total:
-        share = len(assembly.skipped) / total
-        problems.append(
-            f"{len(assembly.skipped)} of {total} inputs skipped ({share:.1%} > {execution.max_skipped:.1%})"
-        )
+            pool = "; the pool has no further row for it" if assembly.exhausted.get(name) else ""
+            problems.append(f"class {name!r}: asked {asked}, made {made[name]} (rejected by {reasons or 'none'}{pool})")
+    if len(skipped) > execution.max_skipped * total:
+        share = len(skipped) / total
+        problems.append(f"{len(skipped)} of {total} inputs skipped ({share:.1%} > {execution.max_skipped:.1%})")
     return Result(
         out=assembly.setup.room.manifest.out,
         before=assembly.before,
         asked=assembly.asked,
         made=made,
         rejected=rejected,
-        skipped=tuple((row["id"], row["skipped"]) for row in assembly.skipped),
+        exhausted=dict(assembly.exhausted),
+        skipped=tuple((row["id"], row["skipped"]) for row in skipped),
         total=total,
         fallbacks=assembly.barrier.notes(),
         problems=tuple(problems),

@@ -57,12 +57,15 @@ def _how(assembly: Assembly) -> str:
     setup, plan = assembly.setup, assembly.setup.plan
     shared = " (shared: it uses the codec's own weights, so its verdicts flatter)" if setup.judge_is_shared else ""
     options = ", ".join(f"{key}={value}" for key, value in plan.method_options.items()) or "defaults"
+    second = [f"- {name}: {len(source.entries)} samples" for name, source in setup.sources.items()]
     lines = [
         f"- method: `{plan.method}` ({options}); augmint {__version__}",
         f"- model: `{setup.model.name}`, sha256 `{setup.model.weights.sha256}`, licence {setup.model.licence}",
         f"- judge: `{setup.judge.name}`{shared}, sha256 `{setup.judge.weights.sha256}`, licence {setup.judge.licence}",
         f"- gates: {', '.join(plan.gates) or 'none'}",
         f"- skipped inputs: {len(assembly.skipped)} (see skipped.jsonl)",
+        *second,
+        f"- labels by: {plan.label_by}",
         "- leak_check: none",
     ]
     lines += [f"- {count} samples: {note}" for note, count in assembly.barrier.notes().items()]
@@ -70,9 +73,11 @@ def _how(assembly: Assembly) -> str:
 
 
 _COLUMNS = """\
-`file_name`, `label`, `is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`; an original is its own),
-`label_weights` (of the parents), `scores` (of the row gates, as JSON; empty for originals), `note` (a fallback, if
-any), `method`, `model`.
+`file_name`, `label`, `is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`; an original is its own; `pool:ID`
+is a row of the pool that was copied, `base:CLASS` a class of the base), `label_weights` (of the parents), `label_by`
+(parents or judge; empty for originals), `scores` (of the row gates, as JSON; empty for originals), `note` (a fallback,
+if any), `method`, `model`; where labels are soft, `label_probs` (of all classes in class order; the folder names the
+heaviest).
 
 `augmint verify .` checks every byte; `augmint replay . ID` makes a sample again.
 """

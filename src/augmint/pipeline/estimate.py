@@ -17,6 +17,7 @@ from augmint.pipeline.fitting import as_latents
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.setup import Setup, check_folder, survey
+from augmint.pipeline.sources import Inputs
 from augmint.pipeline.workers import read_entry
 
 _PROBE = 24
@@ -30,6 +31,7 @@ class Estimate:
     Attributes:
         layout: what was recognised.
         before: entries of each class (not yet decoded); ``asked``: new rows.
+        second: samples in each second data set that the method uses (pool, base).
         plan: resolved.
         models: name, bytes, licence of each model.
         seconds: of the whole run; ``probe``: seconds per sample of encode and mint, and of the fit.
@@ -40,6 +42,7 @@ class Estimate:
     layout: str
     before: dict[str, int]
     asked: dict[str, int]
+    second: dict[str, int]
     plan: dict[str, Any]
     models: tuple[dict[str, Any], ...]
     seconds: float
@@ -50,24 +53,28 @@ class Estimate:
     warnings: tuple[str, ...]
 
 
-def estimate(plan: Plan, data: Path, out: Path, workers: int, device: str = "cpu") -> Estimate:
+def estimate(plan: Plan, inputs: Inputs, out: Path, workers: int, device: str = "cpu") -> Estimate:
     """Forecast a run without writing anything.
 
     Raises:
         UsageError, DataError, ModelError: as the run itself would.
     """
-    check_folder(out, data, fresh=False)
-    setup = survey(plan, data, Manifest(out), device)
+    check_folder(out, inputs)
+    setup = survey(plan, inputs, Manifest(out), device)
     before = setup.listed
     asked = children_per_class(before, setup.plan.factor, setup.plan.strategy)
     with intra_op_threads(setup.plan.threads):
         probe = _probe(setup)
-    work = probe["encode"] * len(setup.train) + probe["mint"] * sum(asked.values())
+    encoded = sum(map(len, setup.encoded.values()))
+    if "pool" in setup.sources:
+        probe["mint"] = 0.0  # rows that are picked are neither decoded nor encoded again
+    work = probe["encode"] * encoded + probe["mint"] * sum(asked.values())
     row_bytes = int(probe["row_bytes"])
     return Estimate(
         layout=setup.listing.layout,
         before=before,
         asked=asked,
+        second={name: len(source.entries) for name, source in setup.sources.items()},
         plan=setup.plan.as_dict(),
         models=tuple(
             {"name": card.name, "bytes": card.weights.bytes, "licence": card.licence}
@@ -75,16 +82,16 @@ def estimate(plan: Plan, data: Path, out: Path, workers: int, device: str = "cpu
         ),
         seconds=round(_START_SECONDS + work / max(1, workers) + probe["fit"], 1),
         probe={key: round(value, 5) for key, value in probe.items() if not key.endswith("bytes")},
-        disk_bytes=_disk(len(setup.train), sum(asked.values()), probe["file_bytes"], row_bytes),
+        disk_bytes=_disk(len(setup.train), sum(asked.values()), probe["file_bytes"], row_bytes, encoded),
         disk_free=shutil.disk_usage(_existing(out)).free,
-        memory_bytes=workers * 600_000_000 + 3 * row_bytes * len(setup.train),
-        warnings=setup.listing.warnings,
+        memory_bytes=workers * 600_000_000 + 3 * row_bytes * encoded,
+        warnings=setup.warnings,
     )
 
 
-def _disk(real: int, new: int, file_bytes: float, row_bytes: int) -> int:
+def _disk(real: int, new: int, file_bytes: float, row_bytes: int, encoded: int) -> int:
     # A child is kept twice: in the data set, and in its unit, from which the data set can be written again.
-    return int(file_bytes * (real + 2 * new)) + row_bytes * real
+    return int(file_bytes * (real + 2 * new)) + row_bytes * encoded
 
 
 def _existing(path: Path) -> Path:

@@ -1,7 +1,8 @@
 """The fit artifact: everything learned from the real rows, once, in one unit named ``fit``.
 
-Arrays: ``method.*`` and ``gate.<name>.*`` (learned states), ``y`` (n, k) labels of the real rows. Rows: first the
-classes and spaces, then one row for each real sample with the unit and position of its latents.
+Arrays: ``method.*``, ``gate.<name>.*`` and ``label.*`` (learned states; the last where the judge gives the labels),
+``y`` (n, k) labels of the real rows. Rows: first the classes and spaces, then one row for each real sample with the
+unit and position of its latents.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 from augmint.core.protocols import RowGate, SetGate, State, Synthesizer
 from augmint.core.seeds import stream
 from augmint.core.types import F32, Latents
+from augmint.numerics.probe import Probe
+from augmint.numerics.rows import flat32
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.plan import Plan
 
@@ -31,24 +34,39 @@ def gather(manifest: Manifest, units: Sequence[str], array: str) -> tuple[F32, R
 
 
 def as_latents(z: F32, rows: Rows, classes: Sequence[str], space: str) -> Latents:
-    """Latents of class-labelled rows."""
+    """Latents of class-labelled rows; rows without a target have no weight in any class."""
     order = {name: i for i, name in enumerate(classes)}
     y = np.zeros((len(rows), len(classes)), np.float32)
-    y[np.arange(len(rows)), [order[row["target"]] for row in rows]] = 1.0
+    for i, row in enumerate(rows):
+        if row["target"] is not None:
+            y[i, order[row["target"]]] = 1.0
     ids = np.array([row["id"] for row in rows])
     groups = np.array([row["group"] for row in rows])
     return Latents(ids, z, y, classes=tuple(classes), groups=groups, space=space)
 
 
-def fit_all(plan: Plan, real: Latents, judged: Latents, progress: Callable[[float], None]) -> dict[str, np.ndarray]:
-    """Fit the method on the codec's rows and every gate on the judge's rows; returns the artifact's arrays."""
+def fit_all(
+    plan: Plan,
+    real: Latents,
+    judged: Latents,
+    progress: Callable[[float], None],
+    second: Mapping[str, Latents],
+) -> dict[str, np.ndarray]:
+    """Fit the method on the codec's rows and every gate on the judge's rows; returns the artifact's arrays.
+
+    ``second`` holds the rows of ``pool`` and ``base``, where the method uses them.
+    """
     arrays: dict[str, np.ndarray] = {"y": real.y}
     method: Synthesizer = plan.synthesizer()
-    method.fit(real, stream(plan.seed, "fit", plan.method), progress=progress)
+    rng = stream(plan.seed, "fit", plan.method)
+    method.fit(real, rng, pool=second.get("pool"), base=second.get("base"), progress=progress)
     arrays |= {f"method.{key}": value for key, value in method.state().items()}
     for name in plan.gates:
         gate = plan.gate(name).fit(judged)
         arrays |= {f"gate.{name}.{key}": value for key, value in gate.state().items()}
+    if plan.label_by == "judge":
+        probe = Probe().fit(flat32(judged), judged.y, judged.groups)
+        arrays |= {f"label.{key}": value for key, value in probe.state().items()}
     return {key: np.ascontiguousarray(value) for key, value in arrays.items()}
 
 
@@ -56,6 +74,11 @@ def load_synthesizer(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Synthesize
     """The fitted method out of the artifact."""
     method: Synthesizer = plan.synthesizer()
     return method.load(_part(arrays, "method."))
+
+
+def load_label_probe(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Probe | None:
+    """The probe that gives the labels, where the plan has one."""
+    return Probe().load(_part(arrays, "label.")) if plan.label_by == "judge" else None
 
 
 def load_gates(plan: Plan, arrays: Mapping[str, np.ndarray]) -> dict[str, RowGate]:

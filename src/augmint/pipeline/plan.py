@@ -16,11 +16,12 @@ from typing import Any
 import yaml
 
 from augmint.core import registry
-from augmint.core.errors import UsageError, did_you_mean
+from augmint.core.errors import UsageError, did_you_mean, unknown
 from augmint.gates import TABLE as GATES
 from augmint.synthesizers import TABLE as METHODS
 
 Options = Mapping[str, Any]
+LABEL_BY = ("auto", "parents", "judge")
 DEFAULT_GATES = ("consistency", "novelty", "realism", "diversity")
 _RANGES = {
     "factor": (1.0, 1000.0),
@@ -48,6 +49,9 @@ class Plan:
         strategy: imbalanced-learn's words ("auto", "minority", "not minority", "not majority", "all"), or
             "rare=500,other=200" or the same as a mapping: rows of a class AFTER the run (0: leave it as it is).
         label: metadata column with the label ("" is the format's default); ``group``: with the group.
+        label_by: who labels a child: "parents" (the weighted mean of their labels), "judge" (a calibrated probe on
+            the judge's features, which must agree with them), or "auto": the judge for what was picked from a
+            pool, parents else.
         seed: of every random stream.
         unit_size: children of one unit; a unit is what is redone after a crash.
         max_tries: draws for one place in a unit before it counts as short.
@@ -68,6 +72,7 @@ class Plan:
     strategy: str | Mapping[str, int] = ""
     label: str = ""
     group: str = ""
+    label_by: str = "auto"
     seed: int = 0
     unit_size: int = 32
     max_tries: int = 8
@@ -79,6 +84,8 @@ class Plan:
     def __post_init__(self) -> None:
         for name in _RANGES:
             _check_range(name, getattr(self, name))
+        if self.label_by not in LABEL_BY:
+            raise unknown("label_by", self.label_by, LABEL_BY)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values in the order of the fields, ready for YAML or JSON."""

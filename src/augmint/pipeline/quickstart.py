@@ -13,6 +13,7 @@ from augmint.formats.folders import Folders
 from augmint.pipeline.augment import Execution, Result, run
 from augmint.pipeline.plan import make_plan
 from augmint.pipeline.progress import Progress
+from augmint.pipeline.sources import Inputs
 
 SHOTS = 20
 
@@ -25,7 +26,7 @@ def quickstart(out: str | Path, *, workers: int = 1, seed: int = 0, progress: Pr
     watcher.say(f"data: {SHOTS} handwritten digits of each class (scikit-learn's, 8 x 8 pixels) -> {root / 'digits'}")
     write_digits(root / "digits", SHOTS, seed)
     plan = make_plan({"factor": 3.0, "seed": seed})
-    return run(plan, root / "digits", root / "minted", Execution(workers=workers), watcher)
+    return run(plan, Inputs(root / "digits"), root / "minted", Execution(workers=workers), watcher)
 
 
 def write_digits(folder: Path, shots: int, seed: int) -> None:

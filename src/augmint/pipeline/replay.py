@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 from augmint.core.errors import DataError, did_you_mean
 from augmint.engine import intra_op_threads
 from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.picking import MakePicker, pick_of
 from augmint.pipeline.plan import make_plan
+from augmint.pipeline.second import encoded_rows
 from augmint.pipeline.setup import Setup, identity, survey
+from augmint.pipeline.sources import Inputs
 from augmint.pipeline.workers import Anchor, DrawJob, MakeDrawer
 
-_NOT_PLAN = {"augmint", "model_sha256", "judge_sha256", "data", "classes"}
+_NOT_PLAN = {"augmint", "model_sha256", "judge_sha256", "data", "classes", "pool", "base"}
 
 
 @dataclass(frozen=True)
@@ -41,39 +45,42 @@ class Replay:
         return 0 if self.identical else 1
 
 
-def replay(out: str | Path, sample_id: str, data: str | Path | None = None) -> Replay:
+def replay(out: str | Path, sample_id: str, data: str | Path | None = None, pool: str | Path | None = None) -> Replay:
     """Redraw the unit of a child and pick the child.
 
     Args:
         out: folder of a finished run.
         sample_id: id of a child (its file name without ``.png``); rejects can be replayed too.
-        data: where the input is now, if it moved.
+        data: where the input is now, if it moved; ``pool``: the same for the pool.
 
     Raises:
         DataError: no such child, inputs changed or moved, models other than the run's.
     """
     manifest = Manifest(Path(out))
-    setup = reopen(manifest, data)
+    setup = reopen(manifest, {"data": data, "pool": pool})
     unit, position = find(manifest, sample_id)
+    job = job_of(manifest, setup, unit)
+    maker = MakePicker(setup.room) if job.picks else MakeDrawer(setup.room)
     with intra_op_threads(setup.plan.threads):
-        arrays, rows = MakeDrawer(setup.room)().draw(job_of(manifest, setup, unit))
+        arrays, rows = maker().draw(job)
     ends = arrays["offsets"]
     made = arrays["blob"][ends[position] : ends[position + 1]].tobytes()
     before = manifest.load(unit).arrays()
     start, stop = before["offsets"][position : position + 2]
     facts = rows[position + 1]
-    path = manifest.out / "train" / facts["label"] / f"{sample_id}.png"
+    path = manifest.out / "train" / facts["label"] / f"{sample_id}{facts['suffix']}"
     same = made == before["blob"][start:stop].tobytes()
     if path.is_file():
         same = same and made == path.read_bytes()
     return Replay(sample_id, made, same, path.as_posix() if path.is_file() else "", facts)
 
 
-def reopen(manifest: Manifest, data: str | Path | None) -> Setup:
-    """The setup of a finished run, checked to be what it was."""
+def reopen(manifest: Manifest, moved: Mapping[str, str | Path | None]) -> Setup:
+    """The setup of a finished run, checked to be what it was; ``moved`` says where inputs are now."""
     try:
         before = json.loads((manifest.home / "plan.json").read_bytes())
-        source = Path(data or json.loads((manifest.out / "run.json").read_bytes())["data"])
+        facts = json.loads((manifest.out / "run.json").read_bytes())
+        places = {name: moved.get(name) or facts[name] for name in ("data", "pool", "base") if facts.get(name)}
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{manifest.out}: no run can be read ({error})",
@@ -81,9 +88,11 @@ def reopen(manifest: Manifest, data: str | Path | None) -> Setup:
             do="check the path",
         ) from error
     plan = make_plan({key: value for key, value in before.items() if key not in _NOT_PLAN})
-    if not source.exists():
-        raise DataError(f"input {source} is gone", expected="the run's input", do="say where it is: --data DIR")
-    setup = survey(plan, source, manifest)
+    for name, place in places.items():
+        if not Path(place).exists():
+            do = f"say where it is: --{name} DIR" if name in moved else "put it back"
+            raise DataError(f"{name} {place} is gone", expected="the run's inputs", do=do, code="missing-path")
+    setup = survey(plan, Inputs(**{name: Path(place) for name, place in places.items()}), manifest)
     now = json.loads(json.dumps(identity(setup)))
     changed = [key for key in sorted(_NOT_PLAN) if before.get(key) != now.get(key)]
     if changed:
@@ -120,4 +129,6 @@ def job_of(manifest: Manifest, setup: Setup, unit: str) -> DrawJob:
     anchors = tuple(
         Anchor(entries[id_], real[id_]["sha256"], real[id_]["unit"], real[id_]["row"]) for id_ in head["anchors"]
     )
-    return DrawJob(unit, head["label"], head["index"], head["round"], head["kin"], anchors)
+    pool = encoded_rows(manifest, setup, "pool") if "picks" in head else {}
+    picks = tuple(pick_of(facts, pool) for facts in head.get("picks", ()))
+    return DrawJob(unit, head["label"], head["index"], head["round"], head["kin"], anchors, picks)

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from augmint.core.errors import DataError, SampleError, UsageError
 from augmint.core.protocols import Format
 from augmint.core.types import Entry, Listing, ReadOptions
 from augmint.core.version import __version__
-from augmint.formats import TABLE as FORMATS
 from augmint.formats import detect
 from augmint.models import Card, choose_size, get_card
 from augmint.models import working_size as check_size
@@ -24,6 +23,7 @@ from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.manifest import Manifest, dump_json, file_sha256, sha256
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.progress import Progress
+from augmint.pipeline.sources import Inputs, Source, formats_of, open_sources
 from augmint.pipeline.workers import Room, changed_input, content_hash
 
 OURS = (
@@ -42,6 +42,9 @@ OURS = (
 )
 """Names at the top of an output folder; ``--fresh`` removes these and nothing else."""
 
+UNITS = {"data": "encode", "pool": "pool", "base": "base"}
+"""First word in the names of the encode units of each source."""
+
 _PEEK = 64
 
 
@@ -50,26 +53,40 @@ class Setup:
     """A run that can begin.
 
     Attributes:
-        data: what the user named.
+        inputs: what the user named.
         listing: all entries; ``train``: those a generator may see.
         classes: in class order.
         plan: resolved (working size chosen).
         room: what workers need.
         model: card of the codec; ``judge``: of the judge's encoder.
+        sources: the second data sets that the method uses, by name.
+        warnings: of the listings, and of what will be ignored.
     """
 
-    data: Path
+    inputs: Inputs
     listing: Listing
     train: tuple[Entry, ...]
     plan: Plan
     room: Room
     model: Card
     judge: Card
+    sources: Mapping[str, Source]
+    warnings: tuple[str, ...]
+
+    @property
+    def data(self) -> Path:
+        """The data set to make bigger."""
+        return self.inputs.data
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the data set's order."""
         return self.listing.classes
+
+    @property
+    def encoded(self) -> dict[str, tuple[Entry, ...]]:
+        """What is encoded: the training entries of the data, and the entries of each second source."""
+        return {"data": self.train, **{name: source.entries for name, source in self.sources.items()}}
 
     @property
     def listed(self) -> dict[str, int]:
@@ -100,15 +117,15 @@ class Setup:
 
 @contextlib.contextmanager
 def prepare(
-    plan: Plan, data: Path, manifest: Manifest, fresh: bool, device: str, progress: Progress
+    plan: Plan, inputs: Inputs, manifest: Manifest, fresh: bool, device: str, progress: Progress
 ) -> Iterator[Setup]:
     """Check everything, take the lock, and give a setup; the folder is opened only when all is well.
 
     Raises:
         UsageError, DataError, ModelError: with nothing written but an empty state folder.
     """
-    setup = survey(plan, data, manifest, device)
-    check_folder(manifest.out, data, fresh)
+    setup = survey(plan, inputs, manifest, device)
+    check_folder(manifest.out, inputs)
     tell(setup, progress)
     try:
         manifest.out.mkdir(parents=True, exist_ok=True)
@@ -126,8 +143,9 @@ def prepare(
         yield setup
 
 
-def survey(plan: Plan, data: Path, manifest: Manifest, device: str = "cpu") -> Setup:
+def survey(plan: Plan, inputs: Inputs, manifest: Manifest, device: str = "cpu") -> Setup:
     """List the data, look up the models, and resolve the plan; writes nothing."""
+    data = inputs.data
     model, judge = get_card(plan.model), get_card(plan.judge)
     check_cards(model, judge)
     reader = detect(data)
@@ -137,8 +155,13 @@ def survey(plan: Plan, data: Path, manifest: Manifest, device: str = "cpu") -> S
     if not plan.size:
         plan = dataclasses.replace(plan, size=working_size(reader, train))
     check_size(model, plan.size)
-    room = Room(manifest, plan, format_name(reader), pick_device(device))
-    setup = Setup(data, listing, train, plan, room, model, judge)
+    uses = plan.synthesizer().uses
+    if plan.label_by == "auto":
+        plan = dataclasses.replace(plan, label_by="judge" if "pool" in uses else "parents")
+    sources, ignored = open_sources(inputs, plan.method, uses)
+    room = Room(manifest, plan, formats_of(reader, sources), pick_device(device))
+    warnings = (*listing.warnings, *_warnings(sources), *ignored)
+    setup = Setup(inputs, listing, train, plan, room, model, judge, sources, warnings)
     children_per_class(setup.listed, plan.factor, plan.strategy)  # a wrong strategy is told before any work
     return setup
 
@@ -169,10 +192,8 @@ def check_training(data: Path, train: tuple[Entry, ...]) -> None:
         )
 
 
-def format_name(reader: Format) -> str:
-    """Name of a reader in the formats' table."""
-    spot = f"{type(reader).__module__}:{type(reader).__name__}"
-    return next(name for name, target in FORMATS.items() if target == spot)
+def _warnings(sources: Mapping[str, Source]) -> tuple[str, ...]:
+    return tuple(f"--{name}: {warning}" for name, source in sources.items() for warning in source.listing.warnings)
 
 
 def working_size(reader: Format, train: tuple[Entry, ...]) -> int:
@@ -186,13 +207,14 @@ def working_size(reader: Format, train: tuple[Entry, ...]) -> int:
     return choose_size(sides)
 
 
-def check_folder(out: Path, data: Path, fresh: bool) -> None:
-    """The output folder must be new, empty or ours, and apart from the input."""
+def check_folder(out: Path, inputs: Inputs) -> None:
+    """The output folder must be new, empty or ours, and apart from the inputs."""
     inside = out.resolve()
-    if inside == data.resolve() or data.resolve() in inside.parents or inside in data.resolve().parents:
-        raise UsageError(
-            f"-o {out} and the data {data} lie inside each other", expected="separate folders", do="change -o"
-        )
+    for name, path in {"data": inputs.data, **inputs.second}.items():
+        if inside == path.resolve() or path.resolve() in inside.parents or inside in path.resolve().parents:
+            raise UsageError(
+                f"-o {out} and the {name} {path} lie inside each other", expected="separate folders", do="change -o"
+            )
     if out.exists() and not out.is_dir():
         raise UsageError(f"-o {out} is a file", expected="a folder", do="change -o")
     if out.is_dir() and any(out.iterdir()) and not (out / ".augmint").is_dir():
@@ -219,17 +241,27 @@ def remove_earlier(out: Path) -> None:
 
 
 def identity(setup: Setup) -> dict[str, object]:
-    """What a folder is the run of: plan, models, data listing, version."""
-    facts = [dump_json([e.id, e.target, e.group, e.split, e.row]) for e in setup.listing.entries]
-    sources = sorted({entry.source for entry in setup.train if entry.row >= 0})
+    """What a folder is the run of: plan, models, data listings, version."""
+    second = {name: _digest(source.entries, source.entries) for name, source in setup.sources.items()}
     return {
         **setup.plan.as_dict(),
         "augmint": __version__,
         "model_sha256": setup.model.weights.sha256,
         "judge_sha256": setup.judge.weights.sha256,
-        "data": sha256("\n".join([*facts, *map(file_sha256, sources)]).encode()),
+        "data": _digest(setup.listing.entries, setup.train),
         "classes": list(setup.classes),
+        **second,
     }
+
+
+def _digest(listed: Sequence[Entry], read: Sequence[Entry]) -> str:
+    """Digest of a listing, and of the content of those files that hold many rows.
+
+    What a file of one sample holds is checked when it is read, and against its receipt by :func:`check_inputs`.
+    """
+    facts = [dump_json([e.id, e.target, e.group, e.split, e.row]) for e in listed]
+    files = sorted({entry.source for entry in read if entry.row >= 0})
+    return sha256("\n".join([*facts, *map(file_sha256, files)]).encode())
 
 
 def compare_plan(setup: Setup) -> None:
@@ -260,12 +292,16 @@ def _short(value: object) -> str:
 
 def check_inputs(setup: Setup) -> None:
     """Inputs of finished units must be what they were; a resumed run must not mix two versions of a file."""
-    entries = {entry.id: entry for entry in setup.train}
-    reader = setup.room.open_format()
-    for receipt in sorted((setup.room.manifest.home / "receipts").glob("encode-*.json")):
-        if not setup.room.manifest.finished(receipt.stem):
+    for source, entries in setup.encoded.items():
+        _check_source(setup.room, source, {entry.id: entry for entry in entries})
+
+
+def _check_source(room: Room, source: str, entries: Mapping[str, Entry]) -> None:
+    reader = room.open_format(source)
+    for receipt in sorted((room.manifest.home / "receipts").glob(f"{UNITS[source]}-*.json")):
+        if not room.manifest.finished(receipt.stem):
             continue
-        for row in setup.room.manifest.load(receipt.stem).rows:
+        for row in room.manifest.load(receipt.stem).rows:
             entry = entries[row["id"]]
             if entry.row < 0:
                 now = file_sha256(entry.source) if entry.source.exists() else ""
@@ -282,5 +318,7 @@ def tell(setup: Setup, progress: Progress) -> None:
     progress.say(f"plan: {plan.method} with {setup.model.name} at {plan.size} px, seed {plan.seed}")
     if setup.judge_is_shared:
         progress.say("judge: shared (the judge uses the codec's own weights; its verdicts flatter)")
-    for warning in setup.listing.warnings:
+    for source in setup.sources.values():
+        progress.say(f"{source.name}: {source.listing.layout}, {len(source.entries)} samples")
+    for warning in setup.warnings:
         progress.say(f"warning: {warning}")

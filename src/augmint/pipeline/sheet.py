@@ -37,5 +37,6 @@ def _family(manifest: Manifest, reader: Format, entries: dict[str, Entry], child
     start, stop = arrays["offsets"][child.position : child.position + 2]
     with Image.open(io.BytesIO(arrays["blob"][start:stop].tobytes())) as image:
         picture: Picture = np.asarray(image)
-    parents = [entries[ref.removeprefix("data:")] for ref in child.facts["refs"]]
+    # Rows of a base are not shown, and a row of the pool is the child itself.
+    parents = [entries[ref.removeprefix("data:")] for ref in child.facts["refs"] if ref.startswith("data:")]
     return Family(picture, tuple(reader.load(entry).content for entry in parents))

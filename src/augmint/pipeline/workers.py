@@ -6,20 +6,21 @@ that the parent holds no pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from augmint.core.errors import DataError, SampleError
-from augmint.core.protocols import Codec, Encoder, Format, RowGate, Synthesizer
+from augmint.core.protocols import Codec, Encoder, Format, Synthesizer
 from augmint.core.registry import lookup
 from augmint.core.seeds import stream, stream_key
 from augmint.core.types import F32, Bool, Draw, Entry, Latents, Sample
 from augmint.formats import TABLE as FORMATS
 from augmint.models import load_encoder
-from augmint.pipeline.fitting import load_gates, load_synthesizer
+from augmint.pipeline.fitting import load_synthesizer
+from augmint.pipeline.judging import Bench, Parents
 from augmint.pipeline.manifest import Manifest, Rows, sha256
 from augmint.pipeline.plan import Plan
 
@@ -28,10 +29,11 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class EncodeJob:
-    """Some entries of one class, read and encoded together."""
+    """Some entries of one class, read and encoded together; ``source`` is "data", "pool" or "base"."""
 
     unit: str
     entries: tuple[Entry, ...]
+    source: str = "data"
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,19 @@ class Anchor:
 
 
 @dataclass(frozen=True)
+class Pick:
+    """A row of the pool to be copied, and the (ref, label weight) of each of its parents."""
+
+    row: Anchor
+    parents: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class DrawJob:
-    """Children of one class: one for each anchor. ``kin`` is a digest of the class's real rows."""
+    """Children of one class: one for each anchor. ``kin`` is a digest of the class's real rows.
+
+    ``picks`` are the rows of a pool that the anchors get; none where children are drawn and decoded.
+    """
 
     unit: str
     label: str
@@ -54,6 +67,7 @@ class DrawJob:
     round: int
     kin: str
     anchors: tuple[Anchor, ...]
+    picks: tuple[Pick, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,12 +76,12 @@ class Room:
 
     manifest: Manifest
     plan: Plan
-    format: str
+    formats: Mapping[str, str]
     device: str = "cpu"
 
-    def open_format(self) -> Format:
-        """The reader of the data set."""
-        built = lookup("formats", "format", FORMATS, self.format)()
+    def open_format(self, source: str = "data") -> Format:
+        """The reader of the data set, or of the ``pool`` or ``base``."""
+        built = lookup("formats", "format", FORMATS, self.formats[source])()
         assert isinstance(built, Format)
         return built
 
@@ -91,7 +105,8 @@ class MakeEncoder:
     def __call__(self) -> EncodeWorker:
         """Load the models once."""
         room = self.room
-        return EncodeWorker(room, room.open_format(), room.load_codec(), room.load_judge())
+        readers = {source: room.open_format(source) for source in room.formats}
+        return EncodeWorker(room, readers, room.load_codec(), room.load_judge())
 
 
 @dataclass(frozen=True)
@@ -99,7 +114,7 @@ class EncodeWorker:
     """Reads each entry once; what cannot be used becomes a row that says why."""
 
     room: Room
-    format: Format
+    readers: Mapping[str, Format]
     codec: Codec
     judge: Encoder
 
@@ -107,13 +122,15 @@ class EncodeWorker:
         """Write the unit; returns its name and its number of entries."""
         samples, rows = [], []
         for entry in job.entries:
-            sample, row = read_entry(self.format, entry)
+            sample, row = read_entry(self.readers[job.source], entry)
             rows.append(row)
             if sample is not None:
                 samples.append(sample)
         arrays: Arrays = {"z": np.zeros((0, 1), np.float32), "judge": np.zeros((0, 1), np.float32)}
         if samples:
-            arrays = {"z": self.codec.encode(samples), "judge": self.judge.encode(samples)}
+            # Nothing of a base is ever judged.
+            judged = np.zeros((len(samples), 1), np.float32) if job.source == "base" else self.judge.encode(samples)
+            arrays = {"z": self.codec.encode(samples), "judge": judged}
         self.room.manifest.commit(job.unit, arrays, rows)
         return job.unit, len(job.entries)
 
@@ -126,7 +143,7 @@ def read_entry(reader: Format, entry: Entry) -> tuple[Sample | None, dict[str, A
     except SampleError as error:
         return None, row | {"skipped": error.reason, "detail": error.detail, "sha256": _hash_of(entry)}
     shape = list(np.shape(sample.content))
-    return sample, row | {"sha256": content_hash(sample), "shape": shape}
+    return sample, row | {"sha256": content_hash(sample), "pixels": pixel_hash(sample), "shape": shape}
 
 
 def _hash_of(entry: Entry) -> str:
@@ -140,8 +157,11 @@ def _hash_of(entry: Entry) -> str:
 
 def content_hash(sample: Sample) -> str:
     """sha256 of the stored bytes, or of the array where there is no file of its own."""
-    if sample.raw is not None:
-        return sha256(sample.raw)
+    return pixel_hash(sample) if sample.raw is None else sha256(sample.raw)
+
+
+def pixel_hash(sample: Sample) -> str:
+    """sha256 of the array: the same picture saved in two ways is the same sample."""
     content = np.ascontiguousarray(sample.content)
     return sha256(f"{content.dtype.str}{content.shape}".encode() + content.tobytes())
 
@@ -156,22 +176,18 @@ class MakeDrawer:
         """Load models and fits once."""
         room = self.room
         fit = room.manifest.load("fit")
-        arrays = fit.arrays()
-        header, *real = fit.rows
         return DrawWorker(
             room=room,
             format=room.open_format(),
             codec=room.load_codec(),
             judge=room.load_judge(),
-            method=load_synthesizer(room.plan, arrays),
-            gates=load_gates(room.plan, arrays),
-            classes=tuple(header["classes"]),
-            labels={f"data:{row['id']}": y for row, y in zip(real, arrays["y"], strict=True)},
+            method=load_synthesizer(room.plan, fit.arrays()),
+            bench=Bench.load(room.plan, fit),
         )
 
 
 @dataclass
-class _Drawn:
+class Drawn:
     """What a unit has collected so far: rows, the children's bytes, and the judge's features of those kept."""
 
     rows: Rows
@@ -194,9 +210,7 @@ class DrawWorker:
     codec: Codec
     judge: Encoder
     method: Synthesizer
-    gates: dict[str, RowGate]
-    classes: tuple[str, ...]
-    labels: dict[str, F32]
+    bench: Bench
 
     def __call__(self, job: DrawJob) -> tuple[str, int]:
         """Write the unit; returns its name and the number of children that passed the row gates."""
@@ -206,10 +220,10 @@ class DrawWorker:
 
     def draw(self, job: DrawJob) -> tuple[Arrays, Rows]:
         """Arrays and rows of a unit: the first row is the job, the others are children in the order drawn."""
-        samples = [self._anchor(anchor) for anchor in job.anchors]
+        samples = [unchanged(self.format, anchor) for anchor in job.anchors]
         latents = self._latents(job, samples)
         slots = np.arange(len(samples))
-        drawn = _Drawn([_job_row(job)])
+        drawn = Drawn([job_row(job)])
         for attempt in range(self.room.plan.max_tries):
             if not len(slots):
                 break
@@ -224,7 +238,7 @@ class DrawWorker:
         slots: np.ndarray,
         anchors: Latents,
         samples: Sequence[Sample],
-        drawn: _Drawn,
+        drawn: Drawn,
     ) -> Bool:
         """One child for each open slot; returns which of them passed the row gates."""
         seed = self.room.plan.seed
@@ -232,54 +246,35 @@ class DrawWorker:
         likes = [samples[slot] for slot in slots]
         children = self.codec.decode(draw.z, likes)
         ids = [child_id(seed, job, attempt, int(slot)) for slot in slots]
-        judged = self._judged(ids, children, draw)
-        verdicts = self._verdicts(judged)
+        features, parents = self.judge.encode(children), [_parents(draw, i) for i in range(len(children))]
+        verdicts = self.bench.judge(ids, features, parents)
         for i, child in enumerate(children):
             data = self.format.dump(child)
-            fact = {"id": ids[i], "sha256": sha256(data), "attempt": attempt, "slot": int(slots[i])}
-            drawn.rows.append(fact | verdicts[i] | _provenance(draw, i) | {"group": likes[i].group})
+            fact = {"id": ids[i], "sha256": sha256(data), "suffix": ".png", "attempt": attempt, "slot": int(slots[i])}
+            note = "" if draw.note is None else str(draw.note[i])
+            drawn.rows.append(fact | verdicts[i] | provenance(parents[i]) | {"note": note, "group": likes[i].group})
             drawn.blobs.append(data)
         kept = np.array([verdict["kept"] for verdict in verdicts])
-        drawn.features.append(judged.z[kept])
+        drawn.features.append(features[kept])
         return kept
-
-    def _anchor(self, anchor: Anchor) -> Sample:
-        try:
-            sample = self.format.load(anchor.entry)
-        except SampleError as error:
-            raise changed_input(anchor.entry) from error
-        if content_hash(sample) != anchor.sha256:
-            raise changed_input(anchor.entry)
-        return sample
 
     def _latents(self, job: DrawJob, samples: Sequence[Sample]) -> Latents:
         units = {name: self.room.manifest.load(name).array("z") for name in {a.unit for a in job.anchors}}
         z = np.stack([units[anchor.unit][anchor.row] for anchor in job.anchors])
         ids = np.array([sample.id for sample in samples])
-        y = np.stack([self.labels[f"data:{sample.id}"] for sample in samples])
-        return Latents(ids, z, y, classes=self.classes, space=self.codec.space)
+        y = np.stack([self.bench.labels[f"data:{sample.id}"] for sample in samples])
+        return Latents(ids, z, y, classes=self.bench.classes, space=self.codec.space)
 
-    def _judged(self, ids: list[str], children: Sequence[Sample], draw: Draw) -> Latents:
-        # The label of a child is the weighted mean of its parents' labels: no method invents one.
-        y = np.zeros((len(ids), len(self.classes)), np.float32)
-        for i, refs in enumerate(draw.refs):
-            for ref, weight in zip(refs, draw.label_weights[i], strict=True):
-                if ref:
-                    y[i] += weight * self.labels[str(ref)]
-        return Latents(np.array(ids), self.judge.encode(children), y, self.classes, space=self.judge.space)
 
-    def _verdicts(self, judged: Latents) -> list[dict[str, Any]]:
-        scores = {name: gate.score(judged) for name, gate in self.gates.items()}
-        verdicts = []
-        for i, label in enumerate(judged.labels):
-            verdict: dict[str, Any] = {"kept": True, "label": self.classes[label]}
-            verdict["scores"] = {name: round(float(score[i]), 6) for name, score in scores.items()}
-            for name, gate in self.gates.items():
-                if scores[name][i] < gate.threshold_[label]:
-                    verdict |= {"kept": False, "gate": name, "threshold": round(float(gate.threshold_[label]), 6)}
-                    break
-            verdicts.append(verdict)
-        return verdicts
+def unchanged(reader: Format, row: Anchor) -> Sample:
+    """The sample of a row; raises DataError when it is not what it was when it was encoded."""
+    try:
+        sample = reader.load(row.entry)
+    except SampleError as error:
+        raise changed_input(row.entry) from error
+    if content_hash(sample) != row.sha256:
+        raise changed_input(row.entry)
+    return sample
 
 
 def changed_input(entry: Entry) -> DataError:
@@ -300,16 +295,21 @@ def child_id(seed: int, job: DrawJob, attempt: int, slot: int) -> str:
     return "syn-" + stream_key(seed, "id", job.label, job.kin, job.index, job.round, attempt, slot).hex()[:16]
 
 
-def _job_row(job: DrawJob) -> dict[str, Any]:
+def job_row(job: DrawJob) -> dict[str, Any]:
+    """What a unit must know of its job to be made again."""
     anchors = [anchor.entry.id for anchor in job.anchors]
     facts = {"job": job.unit, "label": job.label, "index": job.index, "round": job.round, "kin": job.kin}
-    return {**facts, "anchors": anchors}
+    picks = [{"id": pick.row.entry.id, "parents": list(pick.parents)} for pick in job.picks]
+    return {**facts, "anchors": anchors, **({"picks": picks} if picks else {})}
 
 
-def _provenance(draw: Draw, i: int) -> dict[str, Any]:
-    used = [(str(ref), float(weight)) for ref, weight in zip(draw.refs[i], draw.label_weights[i], strict=True) if ref]
+def _parents(draw: Draw, i: int) -> Parents:
+    return [(str(ref), float(weight)) for ref, weight in zip(draw.refs[i], draw.label_weights[i], strict=True) if ref]
+
+
+def provenance(parents: Parents) -> dict[str, Any]:
+    """The columns that name a child's parents."""
     return {
-        "refs": [ref for ref, _ in used],
-        "label_weights": [round(weight, 6) for _, weight in used],
-        "note": "" if draw.note is None else str(draw.note[i]),
+        "refs": [ref for ref, _ in parents],
+        "label_weights": [round(weight, 6) for _, weight in parents],
     }

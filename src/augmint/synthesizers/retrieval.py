@@ -31,7 +31,7 @@ import numpy.typing as npt
 from augmint.core.errors import UsageError
 from augmint.core.protocols import State, Synthesizer
 from augmint.core.types import F32, I64, NO_PICK, Draw, Latents, TargetKind, Text
-from augmint.numerics.neighbors import nearest, row_distances
+from augmint.numerics.neighbors import nearest
 from augmint.numerics.probe import Probe
 from augmint.numerics.rows import check_width, checked, flat32, pack_text, strata, text_array, unpack_text
 
@@ -138,19 +138,20 @@ class Retrieval(Synthesizer):
 
     def _choose(self, anchors: F32, members: I64) -> I64:
         """(n,) position of the row each anchor of a class takes among the candidates, -1 when none is left."""
-        rows, score = self.rows_[members], (self.margin_ if self.pick == "margin" else self.apart_)[members]
+        apart = _Distances(self.rows_[members])
+        score = (self.margin_ if self.pick == "margin" else self.apart_)[members]
         free = np.ones(len(members), np.bool_)
         order: dict[bytes, npt.NDArray[np.intp]] = {}
         chosen = np.full(len(anchors), -1, np.int64)
         for i, anchor in enumerate(anchors[: len(members)]):
             key = anchor.tobytes()
             if key not in order:
-                order[key] = np.argsort(row_distances(anchor, rows), kind="stable")
+                order[key] = np.argsort(apart.from_row(anchor), kind="stable")
             near = order[key][free[order[key]]][: self.neighbors]
             best = int(near[np.argmax(score[near])])
             chosen[i], free[best] = members[best], False
             if self.pick == "k-center":
-                score = np.minimum(score, row_distances(rows[best], rows).astype(np.float32))
+                score = np.minimum(score, apart.from_row(apart.rows[best]))
         return chosen
 
     def _refs(self, anchors: Latents, chosen: I64) -> Text:
@@ -176,6 +177,24 @@ class Retrieval(Synthesizer):
         self.length_, self.margin_, self.apart_ = state["length"], state["margin"], state["apart"]
         self.names_ = unpack_text(state["names"])[: len(self.place_)]  # no names are packed as one that is empty
         return self
+
+
+@dataclass
+class _Distances:
+    """Distances from one row at a time to all ``rows`` (m, d), by one product of matrix and vector each."""
+
+    rows: F32
+
+    def __post_init__(self) -> None:
+        # Around their mean the rows are short, and the difference of squares below loses few digits.
+        self.center = self.rows.mean(axis=0) if len(self.rows) else np.zeros(self.rows.shape[1], np.float32)
+        self.short = self.rows - self.center
+        self.size = np.einsum("md,md->m", self.short, self.short)
+
+    def from_row(self, row: F32) -> F32:
+        """(m,) distances."""
+        own = row - self.center
+        return np.asarray(np.sqrt(np.maximum(self.size - 2.0 * (self.short @ own) + own @ own, 0.0)), np.float32)
 
 
 def _checked_pool(real: Latents, pool: Latents | None) -> F32:

@@ -1,0 +1,80 @@
+"""What a child is judged by: its parents' labels, the row gates, and the judge's own word where it gives the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from augmint.core.protocols import RowGate
+from augmint.core.types import F32, Latents
+from augmint.numerics.probe import Probe
+from augmint.pipeline.fitting import load_gates, load_label_probe
+from augmint.pipeline.manifest import Unit
+from augmint.pipeline.plan import Plan
+
+Parents = Sequence[tuple[str, float]]
+"""(ref, label weight) of each parent."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The judge's bench.
+
+    Attributes:
+        classes: in class order.
+        labels: (k,) label weights of each real row, by ``data:ID``.
+        gates: fitted row gates.
+        probe: gives the labels where the plan says ``label_by: judge``.
+        space: of the judge.
+    """
+
+    classes: tuple[str, ...]
+    labels: Mapping[str, F32]
+    gates: Mapping[str, RowGate]
+    probe: Probe | None
+    space: str
+
+    @classmethod
+    def load(cls, plan: Plan, fit: Unit) -> Bench:
+        """The bench out of the fit artifact."""
+        header, *real = fit.rows
+        arrays = fit.arrays()
+        labels = {f"data:{row['id']}": y for row, y in zip(real, arrays["y"], strict=True)}
+        gates, probe = load_gates(plan, arrays), load_label_probe(plan, arrays)
+        return cls(tuple(header["classes"]), labels, gates, probe, header["judge"])
+
+    def judge(self, ids: Sequence[str], features: F32, parents: Sequence[Parents]) -> list[dict[str, Any]]:
+        """The verdict on each child: ``kept``, ``label``, ``label_by``, ``scores``, and what it failed at."""
+        # The label of a child is the weighted mean of its parents' labels: no method invents one.
+        y = np.zeros((len(ids), len(self.classes)), np.float32)
+        for i, used in enumerate(parents):
+            for ref, weight in used:
+                if weight:
+                    y[i] += weight * self.labels[ref]
+        judged = Latents(np.array(ids, np.str_), features, y, self.classes, space=self.space)
+        verdicts = self._gate(judged)
+        own = y if self.probe is None else self.probe.predict_proba(features)
+        for verdict, row, label in zip(verdicts, own, judged.labels, strict=True):
+            verdict["label_by"] = "parents" if self.probe is None else "judge"
+            if np.count_nonzero(row) > 1:
+                verdict["label_probs"] = [round(float(p), 6) for p in row]
+            if self.probe is not None and verdict["kept"] and row.argmax() != label:
+                score, best = round(float(row[label]), 6), round(float(row.max()), 6)
+                verdict |= {"kept": False, "gate": "label", "score": score, "threshold": best}
+        return verdicts
+
+    def _gate(self, judged: Latents) -> list[dict[str, Any]]:
+        scores = {name: gate.score(judged) for name, gate in self.gates.items()}
+        verdicts = []
+        for i, label in enumerate(judged.labels):
+            verdict: dict[str, Any] = {"kept": True, "label": self.classes[label]}
+            verdict["scores"] = {name: round(float(score[i]), 6) for name, score in scores.items()}
+            for name, gate in self.gates.items():
+                if scores[name][i] < gate.threshold_[label]:
+                    verdict |= {"kept": False, "gate": name, "threshold": round(float(gate.threshold_[label]), 6)}
+                    break
+            verdicts.append(verdict)
+        return verdicts

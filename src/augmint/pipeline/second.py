@@ -1,0 +1,94 @@
+"""What a method learns from beside the data: rows of a pool or a base, encoded in units of their own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from augmint.core.errors import DataError, SampleError
+from augmint.core.types import Entry, Latents
+from augmint.pipeline.fitting import as_latents, gather
+from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.progress import Progress
+from augmint.pipeline.setup import UNITS, Setup
+from augmint.pipeline.workers import Anchor, EncodeJob, pixel_hash
+
+ENCODE_UNIT = 64
+"""Entries of one encode unit; rows do not depend on it."""
+
+
+def encode_jobs(setup: Setup, source: str = "data") -> list[EncodeJob]:
+    """Encode units of a source: entries of one class, or of none, in the order of their ids."""
+    entries = setup.encoded[source]
+    classes: Sequence[str | None] = setup.classes if source == "data" else _classes(setup, source)
+    jobs = []
+    for index, name in enumerate(classes):
+        own = [entry for entry in entries if entry.target == name]
+        for start in range(0, len(own), ENCODE_UNIT):
+            unit = f"{UNITS[source]}-{index:04d}-{start // ENCODE_UNIT:05d}"
+            jobs.append(EncodeJob(unit, tuple(own[start : start + ENCODE_UNIT]), source))
+    return jobs
+
+
+def _classes(setup: Setup, source: str) -> Sequence[str | None]:
+    return setup.sources[source].listing.classes or (None,)
+
+
+def encoded_rows(manifest: Manifest, setup: Setup, source: str) -> dict[str, Anchor]:
+    """Where each usable row of a source is, by id."""
+    entries: dict[str, Entry] = {entry.id: entry for entry in setup.encoded[source]}
+    units = [job.unit for job in encode_jobs(setup, source)]
+    _, rows = gather(manifest, units, "judge")
+    return {row["id"]: Anchor(entries[row["id"]], row["sha256"], row["unit"], row["row"]) for row in rows}
+
+
+def base_latents(manifest: Manifest, setup: Setup) -> Latents:
+    """The rows of the base, in its own classes."""
+    z, rows = gather(manifest, [job.unit for job in encode_jobs(setup, "base")], "z")
+    _refuse_none(setup, "base", rows, "they cannot be read")
+    return as_latents(z, rows, setup.sources["base"].listing.classes, setup.space)
+
+
+def pool_latents(manifest: Manifest, setup: Setup, real: Rows, progress: Progress) -> Latents:
+    """The rows of the pool that a method may pick: none that is in the data set, held-out parts too; each once."""
+    z, rows = gather(manifest, [job.unit for job in encode_jobs(setup, "pool")], "z")
+    _refuse_none(setup, "pool", rows, "they cannot be read")
+    known = {row["pixels"] for row in real} | _heldout_pixels(setup, progress)
+    inside = np.array([row["pixels"] in known for row in rows], np.bool_)
+    fresh = np.zeros(len(rows), np.bool_)
+    for i, row in enumerate(rows):
+        fresh[i] = row["pixels"] not in known
+        known.add(row["pixels"])
+    if inside.any():
+        progress.say(f"pool: {int(inside.sum())} of {len(rows)} samples are in the data set; they are never picked")
+    if (~fresh & ~inside).any():
+        progress.say(f"pool: {int((~fresh & ~inside).sum())} samples are there more than once; each is picked once")
+    usable = [row for row, use in zip(rows, fresh, strict=True) if use]
+    _refuse_none(setup, "pool", usable, "all are in the data set")
+    return as_latents(z[fresh], usable, setup.classes, setup.space)
+
+
+def _heldout_pixels(setup: Setup, progress: Progress) -> set[str]:
+    """Hashes of the pictures of val and test."""
+    entries = [entry for entry in setup.listing.entries if entry.split != "train"]
+    reader, found = setup.room.open_format(), set()
+    if entries:
+        progress.stage("held-out", len(entries), "samples")
+    for entry in entries:
+        with contextlib.suppress(SampleError):
+            found.add(pixel_hash(reader.load(entry)))
+        progress.advance(1)
+    return found
+
+
+def _refuse_none(setup: Setup, source: str, rows: Rows, why: str) -> None:
+    if not rows:
+        path, count = setup.sources[source].path, len(setup.sources[source].entries)
+        raise DataError(
+            f"--{source} {path}: none of its {count} samples can be used, {why}",
+            expected="samples that can be read and are not in the data set",
+            do=f"check --{source}",
+            code="no-samples",
+        )

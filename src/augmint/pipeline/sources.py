@@ -1,0 +1,104 @@
+"""The data sets that a run reads: the one it makes bigger, and those that a method learns from beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from augmint.core.errors import DataError, UsageError
+from augmint.core.protocols import Format
+from augmint.core.types import Entry, Listing, ReadOptions
+from augmint.formats import TABLE as FORMATS
+from augmint.formats import detect
+
+_KIND = {
+    "pool": "a folder of pictures without labels, flat or nested, or an .npz with images",
+    "base": "a labelled data set, as for the data itself",
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the user names.
+
+    Attributes:
+        data: the labelled data set to make bigger.
+        pool: unlabelled samples of the same kind.
+        base: another labelled data set to learn statistics from; nothing of it is written.
+    """
+
+    data: Path
+    pool: Path | None = None
+    base: Path | None = None
+
+    @property
+    def second(self) -> dict[str, Path]:
+        """Name and path of those given beside the data."""
+        found = {"pool": self.pool, "base": self.base}
+        return {name: path for name, path in found.items() if path is not None}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A second data set, listed. A base gives its training rows, a pool all it has."""
+
+    name: str
+    path: Path
+    format: str
+    listing: Listing
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The entries that may be used."""
+        return tuple(e for e in self.listing.entries if self.name == "pool" or e.split == "train")
+
+
+def open_sources(inputs: Inputs, method: str, uses: frozenset[str]) -> tuple[dict[str, Source], tuple[str, ...]]:
+    """Those second data sets that the method uses, and a warning for each that it ignores.
+
+    Raises:
+        UsageError: code ``no-pool``: the method needs a pool and there is none.
+        DataError: one is missing or cannot be read as what it should be.
+    """
+    if "pool" in uses and inputs.pool is None:
+        raise UsageError(
+            f"method {method!r} without a pool",
+            expected=f"{_KIND['pool']}, of the same kind as the data",
+            do="add --pool DIR (pool= in Python), or choose another method",
+            code="no-pool",
+        )
+    found = {name: _open(name, path) for name, path in inputs.second.items() if name in uses}
+    ignored = tuple(
+        f"--{name} {path} is ignored: method {method!r} uses no {name}"
+        for name, path in inputs.second.items()
+        if name not in uses
+    )
+    return found, ignored
+
+
+def _open(name: str, path: Path) -> Source:
+    if not path.exists():
+        raise DataError(
+            f"--{name} {str(path)!r}, which does not exist",
+            expected=_KIND[name],
+            do="correct the path",
+            code="missing-path",
+        )
+    reader = detect(path)
+    listing = reader.scan(path, ReadOptions(unlabelled=name == "pool"))
+    source = Source(name, path, format_name(reader), listing)
+    if not source.entries:
+        raise DataError(f"--{name} {path}: no sample in it", expected=_KIND[name], do="add samples", code="no-samples")
+    return source
+
+
+def format_name(reader: Format) -> str:
+    """Name of a reader in the formats' table."""
+    spot = f"{type(reader).__module__}:{type(reader).__name__}"
+    return next(name for name, target in FORMATS.items() if target == spot)
+
+
+def formats_of(data: Format, sources: Mapping[str, Source]) -> dict[str, str]:
+    """Names of the readers of the data and of each second source."""
+    return {"data": format_name(data), **{name: source.format for name, source in sources.items()}}

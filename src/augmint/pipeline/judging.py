@@ -59,7 +59,7 @@ class Bench:
         own = y if self.probe is None else self.probe.predict_proba(features)
         for verdict, row, label in zip(verdicts, own, judged.labels, strict=True):
             verdict["label_by"] = "parents" if self.probe is None else "judge"
-            if np.count_nonzero(row) > 1:
+            if self.probe is not None or np.count_nonzero(row) > 1:
                 verdict["label_probs"] = [round(float(p), 6) for p in row]
             if self.probe is not None and verdict["kept"] and row.argmax() != label:
                 score, best = round(float(row[label]), 6), round(float(row.max()), 6)

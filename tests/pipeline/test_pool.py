@@ -305,3 +305,36 @@ def test_run_json_says_where_the_pool_is_and_nothing_else_does(picked: Run, inpu
 def test_contact_sheet_shows_picks(picked: Run) -> None:
     with Image.open(picked.out / "report/contact_sheet.png") as sheet:
         assert sheet.width > 400
+
+
+def test_a_base_lends_statistics_and_nothing_of_it_is_written(inputs: Inputs, tmp_path: Path) -> None:
+    for label in (7, 8):
+        for i, image in enumerate(digit_images(label, 9)):
+            save(tmp_path / "base" / f"lender{label}" / f"{i}.png", image)
+    options = {**PLAIN, "method": "calibration", "factor": 1.5}
+    result = am.augment(inputs.data, tmp_path / "o", base=tmp_path / "base", **options)
+    assert sum(result.made.values()) == 9 and not result.fallbacks
+    rows = children(tmp_path / "o")
+    assert {ref for row in rows for ref in row["refs"] if ref.startswith("base:")} <= {"base:lender7", "base:lender8"}
+    assert all(row["refs"][0].startswith("data:") and row["label_weights"][0] == 1 for row in rows)
+    assert len(metadata(tmp_path / "o")) == 27 and not list((tmp_path / "o/train").glob("lender*"))
+    assert replay(tmp_path / "o", rows[0]["id"]).identical
+    alone = am.augment(inputs.data, tmp_path / "a", **options)
+    assert sums(alone.out) != sums(result.out)
+    with pytest.raises(UsageError) as caught:
+        am.augment(inputs.data, tmp_path / "o", base=inputs.data, **options)
+    assert caught.value.code == "other-run" and "base" in caught.value.got
+
+
+def test_soft_labels_of_two_parents_are_written(inputs: Inputs, tmp_path: Path) -> None:
+    told = Told()
+    am.augment(inputs.data, tmp_path / "o", factor=1.5, progress=told, **PLAIN, method="mixup")
+    assert any("soft labels" in line and "warning" in line for line in told.lines)
+    for row in metadata(tmp_path / "o"):
+        assert int(np.argmax(row["label_probs"])) == int(row["label"])
+        assert sum(row["label_probs"]) == pytest.approx(1, abs=1e-5)
+    for row in children(tmp_path / "o"):
+        want = np.zeros(3)
+        for ref, weight in zip(row["refs"], row["label_weights"], strict=True):
+            want[int(ref.split("/")[1])] += weight
+        np.testing.assert_allclose(row["label_probs"], want, atol=1e-5)

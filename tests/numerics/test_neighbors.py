@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.neighbors import NearestNeighbors
 
-from augmint.numerics import neighbors
+from augmint.numerics import candidates
 from augmint.numerics.neighbors import class_spacing, distances, nearest
 
 # Few values and few columns: ties and duplicates in nearly every example.
@@ -58,14 +60,77 @@ def test_equals_sklearn_also_far_from_the_origin(offset: float) -> None:
 
 def test_blocks_and_batches_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    rows, query = (rng.standard_normal((n, 33)).astype(np.float32) for n in (70, 41))
+    rows, query = (rng.standard_normal((n, 33)).astype(np.float32) for n in (270, 41))
     whole = nearest(query, rows, 5)
     alone = [nearest(query[i : i + 1], rows, 5) for i in range(len(query))]
-    monkeypatch.setattr(neighbors, "BLOCK_NUMBERS", 150)
+    monkeypatch.setattr(candidates, "BLOCK_NUMBERS", 1500)
     blocks = nearest(query, rows, 5)
     for part in (0, 1):
         assert np.array_equal(whole[part], blocks[part])
         assert np.array_equal(whole[part], np.concatenate([a[part] for a in alone]))
+
+
+@pytest.mark.parametrize("held", [1 << 20, 900, 10])
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_half_the_matrix_gives_the_same(monkeypatch: pytest.MonkeyPatch, held: int, k: int) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.standard_normal((250, 9)), np.ones((50, 9)), rng.integers(0, 2, (100, 9))])
+    rows = rows[rng.permutation(400)].astype(np.float32)
+    whole = nearest(rows, rows, k, same=True)
+    found, expected = nearest(rows, rows, k + 1), brute(rows, rows, 400)
+    for i in range(400):
+        rest = expected[1][i][expected[1][i] != i][:k]
+        assert np.array_equal(whole[1][i], rest)
+        assert set(found[1][i]) - {i} <= set(expected[1][i][: k + 1])
+    monkeypatch.setattr(candidates, "BLOCK_NUMBERS", 4000)
+    monkeypatch.setattr(candidates, "HELD_PAIRS", held)
+    blocks = nearest(rows, rows, k, same=True)
+    assert np.array_equal(whole[0], blocks[0]) and np.array_equal(whole[1], blocks[1])
+
+
+def test_nothing_but_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.full((300, 4), 7.0, np.float32)
+    monkeypatch.setattr(candidates, "BLOCK_NUMBERS", 4000)
+    monkeypatch.setattr(candidates, "HELD_PAIRS", 500)
+    apart, index = nearest(rows, rows, 3, same=True)
+    assert (apart == 0).all()
+    assert index[0].tolist() == [1, 2, 3] and index[2].tolist() == [0, 1, 3] and index[299].tolist() == [0, 1, 2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32), st.integers(1, 60), st.integers(1, 60), st.integers(1, 40), st.integers(1, 9),
+    st.sampled_from([1e-25, 1e-9, 1.0, 1e9, 1e25]), st.sampled_from([0.0, 1.0, 300.0]),
+)  # fmt: skip
+def test_equals_sklearn_up_to_ties(seed: int, n: int, m: int, d: int, k: int, size: float, offset: float) -> None:
+    rng = np.random.default_rng(seed)
+    rows, query = ((size * (rng.standard_normal((c, d)) + offset)).astype(np.float32) for c in (m, n))
+    k = min(k, m)
+    apart, index = nearest(query, rows, k)
+    other, _ = NearestNeighbors(n_neighbors=k, algorithm="kd_tree").fit(rows.astype(np.float64)).kneighbors(query)
+    own = np.sqrt(np.square(query[:, None].astype(np.float64) - rows[index]).sum(axis=-1))
+    np.testing.assert_allclose(own, other, rtol=1e-5)
+    np.testing.assert_allclose(apart, other, rtol=1e-5)
+
+
+def test_rows_of_very_different_size() -> None:
+    rng = np.random.default_rng(0)
+    rows = (rng.standard_normal((400, 30)) * 10.0 ** rng.integers(-4, 5, (400, 1))).astype(np.float32)
+    query = (rng.standard_normal((40, 30)) * 10.0 ** rng.integers(-4, 8, (40, 1))).astype(np.float32)
+    apart, expected = nearest(query, rows, 6)[0], brute(query, rows, 6)[0]
+    np.testing.assert_allclose(apart, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_memory_is_bounded(same: bool) -> None:
+    rows = np.random.default_rng(0).standard_normal((12_000, 16)).astype(np.float32)
+    query = rows if same else rows + np.float32(0.1)
+    tracemalloc.start()
+    nearest(query, rows, 5, same=same)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # The matrix of distances alone would be 576 MB.
+    assert peak < 4 * (4 * candidates.BLOCK_NUMBERS) + 40 * candidates.HELD_PAIRS + 4 * rows.nbytes
 
 
 def test_nothing_to_find() -> None:

@@ -15,11 +15,14 @@ from augmint.checks import example_latents
 from augmint.core.protocols import Batched, Synthesizer
 from augmint.core.registry import lookup
 from augmint.core.types import Draw
+from augmint.numerics.batches import arc
 from augmint.synthesizers import TABLE
 from augmint.synthesizers.dropout import Dropout
+from augmint.synthesizers.interpolation import Interpolation
 from augmint.synthesizers.mixup import Mixup
 from augmint.synthesizers.moex import Moex
 from augmint.synthesizers.noise import Noise
+from augmint.synthesizers.paths import sphere
 from augmint.torch.checks import check_batched
 from augmint.torch.feature_augment import batch_methods
 
@@ -37,7 +40,13 @@ def test_the_laws_on_cuda(name: str) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: Dropout(fill="zero"), lambda: Mixup(alpha=0.1), lambda: Mixup(across=False), lambda: Moex(share=0.6)],
+    [
+        lambda: Dropout(fill="zero"),
+        lambda: Interpolation(path="sphere"),
+        lambda: Mixup(alpha=0.1),
+        lambda: Mixup(across=False),
+        lambda: Moex(share=0.6),
+    ],
 )
 def test_the_laws_with_other_options(make: Callable[[], Any]) -> None:
     check_batched(make)
@@ -150,3 +159,12 @@ def test_one_row_for_a_target_without_classes() -> None:
     method = Noise().fit(real, np.random.default_rng(0))
     new, y = method.batch(torch.from_numpy(real.z), torch.from_numpy(real.y), torch.Generator().manual_seed(0))
     assert new.shape == real.z.shape and np.array_equal(y.numpy(), real.y)
+
+
+def test_the_arc_in_a_batch_is_that_of_sample() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 40, 6)).astype(np.float32)
+    b[:3], a[3], b[4] = [[-2.0], [1.0], [0.5]] * a[:3], 0.0, 0.0
+    u = rng.uniform(-0.5, 1.5, 40).astype(np.float32)
+    found = arc(*(torch.from_numpy(x) for x in (a, b, u)))
+    np.testing.assert_allclose(found, sphere(a, b.copy(), u), atol=1e-5)

@@ -55,3 +55,17 @@ def class_partner(label: Tensor, generator: torch.Generator) -> Tensor:
     partner = torch.empty_like(ring)
     partner[ring] = ring[torch.where(at < last, at + 1, first)]
     return partner
+
+
+def arc(a: Tensor, b: Tensor, u: Tensor) -> Tensor:
+    """Rows on the arc from ``a`` to ``b`` (n, *shape) at ``u`` (n,), as ``augmint.synthesizers.paths.sphere``."""
+    flat = [x.flatten(1).to(torch.promote_types(x.dtype, torch.float32)) for x in (a, b)]
+    length = [torch.linalg.vector_norm(x, dim=1) for x in flat]
+    product = length[0] * length[1]
+    cosine = (flat[0] * flat[1]).sum(dim=1) / torch.where(product > 0, product, torch.ones_like(product))
+    bent = (product > 0) & (1.0 - cosine.square() > 1e-6)
+    angle = torch.where(bent, cosine, torch.zeros_like(cosine)).acos()
+    size = ((1.0 - u) * length[0] + u * length[1]).clamp(min=0) / angle.sin()
+    unit = [torch.where(bent, x, torch.ones_like(x)) for x in length]
+    share = [torch.sin((1.0 - u) * angle) * size / unit[0], torch.sin(u * angle) * size / unit[1]]
+    return beside(torch.where(bent, share[0], 1.0 - u), a) * a + beside(torch.where(bent, share[1], u), b) * b

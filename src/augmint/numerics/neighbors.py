@@ -1,10 +1,10 @@
 r"""Exact Euclidean nearest neighbours, in blocks, with ties broken by the lower index.
 
-.. math:: d_{ij}^2 = \lVert q_i \rVert^2 - 2 q_i^\top r_j + \lVert r_j \rVert^2
+.. math:: d_{ij} = \lVert q_i - r_j \rVert
 
-The product above is fast but loses digits to cancellation and its last bit depends on the block, so it only picks
-candidates, with a bound on its error; the distances of the candidates are then taken from differences. The result
-for a query row depends on nothing but that row and ``rows``.
+:mod:`augmint.numerics.candidates` leaves few rows for each query row, by a product that is fast but not exact; the
+distances to these are then taken from differences. The result for a query row depends on nothing but that row and
+``rows``: not on the blocks, not on other query rows.
 
 Shapes: query (n, d), rows (m, d); distances (n, k) float32, indices (n, k) int64.
 """
@@ -15,13 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from augmint.core.types import F32, I64
+from augmint.numerics.candidates import Pairs, candidates
 
 F64 = npt.NDArray[np.float64]
 
-BLOCK_NUMBERS = 1 << 22
-"""Numbers in one block of the distance matrix: 16 MiB of float32."""
+CHUNK_NUMBERS = 1 << 16
+"""Numbers of the differences that are taken at once: 256 KiB of float32, so that they stay in the cache."""
 
-ROUNDING = 8.0 * float(np.finfo(np.float32).eps)
+LARGE = 1e12
+"""Rows with larger numbers, or with none above the inverse of this, are scaled before they are squared."""
 
 
 def nearest(query: F32, rows: F32, k: int, *, same: bool = False) -> tuple[F32, I64]:
@@ -31,7 +33,8 @@ def nearest(query: F32, rows: F32, k: int, *, same: bool = False) -> tuple[F32, 
         query: (n, d).
         rows: (m, d).
         k: how many; at most m (m - 1 when ``same``) are returned.
-        same: ``query`` is ``rows``: leave out the row itself (by position, so that duplicates still count).
+        same: ``query`` is ``rows``: leave out the row itself (by position, so that duplicates still count). Half
+            the work.
 
     Returns:
         Distances (n, k') and indices (n, k').
@@ -41,30 +44,32 @@ def nearest(query: F32, rows: F32, k: int, *, same: bool = False) -> tuple[F32, 
     distance, index = np.zeros((n, k), np.float32), np.zeros((n, k), np.int64)
     if k == 0 or n == 0:
         return distance, index
-    center = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    shifted = rows - center
-    size = np.einsum("md,md->m", shifted, shifted)
-    step = max(1, BLOCK_NUMBERS // m)
-    for start in range(0, n, step):
-        block = query[start : start + step] - center
-        own = np.einsum("nd,nd->n", block, block)
-        rough = own[:, None] - 2.0 * (block @ shifted.T) + size[None, :]
-        slack = ROUNDING * np.sqrt(rows.shape[1]) * (own + size.max())
-        if same:
-            at = np.arange(start, start + len(block))
-            rough[at - start, at] = np.inf
-        limit = np.partition(rough, k - 1, axis=1)[:, k - 1] + 2.0 * slack
-        for i in range(len(block)):
-            near = np.flatnonzero(rough[i] <= limit[i])
-            distance[start + i], index[start + i] = _refine(query[start + i], rows, near, k)
+    largest = max(float(max(x.max(), -x.min())) for x in (query, rows))
+    if largest and not 1.0 / LARGE < largest < LARGE:
+        scale = np.float32(2.0 ** -float(np.clip(np.frexp(largest)[1], -126, 126)))
+        distance, index = nearest(query * scale, rows * scale, k, same=same)
+        return distance / scale, index
+    for pairs in candidates(query, rows, k, same=same):
+        apart = pair_distances(query, rows, pairs)
+        order = np.lexsort((pairs.row, apart, pairs.query))
+        first = np.flatnonzero(np.diff(pairs.query, prepend=-1))
+        best = order[first[:, None] + np.arange(k)]
+        at = pairs.query[first]
+        distance[at], index[at] = apart[best], pairs.row[best]
     return distance, index
 
 
-def _refine(row: F32, rows: F32, near: I64, k: int) -> tuple[F64, I64]:
-    """The k nearest among the candidates, by exact distance and then by index."""
-    exact = row_distances(row, rows[near])
-    order = np.lexsort((near, exact))[:k]
-    return exact[order], near[order]
+def pair_distances(query: F32, rows: F32, pairs: Pairs) -> F64:
+    """(p,) distance of each pair, from differences; the squares are added up in float64."""
+    out = np.empty(len(pairs.query))
+    step = max(1, CHUNK_NUMBERS // query.shape[1])
+    for start in range(0, len(out), step):
+        at = slice(start, start + step)
+        difference = rows[pairs.row[at]]
+        difference -= query[pairs.query[at]]
+        wide = difference.astype(np.float64)
+        np.einsum("pd,pd->p", wide, wide, out=out[at])
+    return np.sqrt(out)
 
 
 def row_distances(row: F32, rows: F32) -> F64:

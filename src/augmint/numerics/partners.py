@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from augmint.core.protocols import State
 from augmint.core.types import F32, I64, Latents, Text
-from augmint.numerics.rows import checked, mask_padding, pack_text, strata, text_array, unpack_text
+from augmint.numerics.rows import checked, mask_padding, pack_text, pair_refs, strata, unpack_text
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,7 @@ class Partners:
 
     def refs(self, anchors: Latents, partner: I64) -> Text:
         """(n, 2) anchor and partner; "" where there is no partner."""
-        second = ["" if p < 0 else f"data:{self.names[p]}" for p in partner]
-        pairs = [(f"data:{name}", other) for name, other in zip(anchors.ids, second, strict=True)]
-        return text_array(pairs).reshape(-1, 2)
+        return pair_refs(anchors.ids, self.names, partner)
 
     def state(self) -> State:
         """The arrays; ``Partners.from_state(state())`` is the same."""

@@ -101,6 +101,12 @@ def data_refs(ids: Sequence[str] | Text) -> list[str]:
     return [f"data:{name}" for name in ids]
 
 
+def pair_refs(ids: Text, names: Text, partner: I64) -> Text:
+    """(n, 2) refs of the rows ``ids`` and of their partners ``names[partner]``; "" where ``partner`` is -1."""
+    second = np.where(partner < 0, "", np.strings.add("data:", names[partner]))
+    return np.stack([np.strings.add("data:", ids), second], axis=1)
+
+
 def text_array(rows: Sequence[Any]) -> Text:
     """A string array that is as wide as its longest entry, also when there is none."""
     return np.asarray(rows, dtype=np.str_)

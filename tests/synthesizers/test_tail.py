@@ -21,7 +21,7 @@ def cross() -> tuple[np.ndarray, np.ndarray]:
 def test_the_covariance_is_the_stated_mixture() -> None:
     x, y = cross()
     real = rows_of(x, y)
-    method = Tail(strength=0.5, center=0.25, neighbors=1, worth=4.0).fit(real, np.random.default_rng(0))
+    method = Tail(strength=0.5, center=0.25, neighbors=1, worth=4.0, pull=0.0).fit(real, np.random.default_rng(0))
     anchor = real.take(np.full(50_000, 400))
     z = method.sample(anchor, np.random.default_rng(1)).z
     own, head = np.cov(x[y == 2].T), np.cov(x[y == 0].T)
@@ -37,6 +37,17 @@ def test_a_head_keeps_its_shape_and_a_tail_takes_the_nearest_heads() -> None:
     assert method.lenders_[:, 0].tolist() == [1, 0, 0]
     assert method._shares()[0, 0] == pytest.approx(199 / 209)
     assert method._shares()[2].tolist() == pytest.approx([2 / 12, 10 / 12])
+
+
+def test_the_mean_is_shrunk_by_the_count() -> None:
+    x, y = cross()
+    real = rows_of(x, y)
+    method = Tail(strength=0.0, pull=2.0).fit(real, np.random.default_rng(0))
+    z = method.sample(real, np.random.default_rng(0)).z
+    tail = (3 * x[y == 2].mean(0) + 2 * x[y == 0].mean(0)) / 5
+    head = (200 * x[y == 0].mean(0) + 2 * x[y == 1].mean(0)) / 202
+    np.testing.assert_allclose(z[y == 2], np.tile(tail, (3, 1)), rtol=1e-4)
+    np.testing.assert_allclose(z[y == 0], np.tile(head, (200, 1)), atol=1e-4)
 
 
 def test_a_base_lends_and_is_named() -> None:

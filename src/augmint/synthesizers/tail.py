@@ -1,16 +1,20 @@
 r"""Head-to-tail transfer: a class with few rows borrows the shape of its spread from classes with many.
 
-.. math:: z = a + \beta\,(\mu_c - a) + s\,\epsilon \qquad \epsilon \sim N(0, \Sigma_c') \qquad
-          \Sigma_c' = w_c \Sigma_c + (1 - w_c)\,\frac1k \sum_{j \in H(c)} \Sigma_j \qquad
-          w_c = \frac{n_c - 1}{n_c - 1 + m}
+.. math:: z = a + \beta\,(\mu_c' - a) + s\,\epsilon \qquad \epsilon \sim N(0, \Sigma_c')
+
+.. math:: \Sigma_c' = w\,\Sigma_c + (1 - w)\,\frac1k \sum_{j \in H(c)} \Sigma_j \qquad w = \frac{n_c - 1}{n_c - 1 + m}
+          \qquad \mu_c' = \frac{n_c\,\mu_c + p\,\frac1k \sum_{j \in H(c)} \mu_j}{n_c + p}
 
 H(c) are the k classes whose means are nearest to :math:`\mu_c` among those that have at least as many rows as c, two
-or more, and the classes of a base where there is one. A class's own covariance counts as much as it has rows: m is how
-many degrees of freedom the borrowed one is worth. A head class, with hundreds of rows, keeps its own shape.
+or more, and the classes of a base where there is one. What a class says of itself counts as much as it has rows: the
+borrowed covariance is worth m degrees of freedom, the borrowed mean p rows. A head class keeps its own shape and place.
+Moving the mean is what pays for a classifier: few rows cover a corner of their class, and the border a classifier draws
+around them gives the ground between them and the next head to the head. Rows to be looked at want p = 0, since a row
+between two classes is decoded to something between two classes.
 
 Yin et al. carry the steps of head rows from their centre to a tail's centre; Liu et al. draw a cloud around each tail
-row, as wide as the head's. This is the cloud, with the full covariance. Where there is no class to borrow from and
-one row, it falls back to noise and says so.
+row, as wide as the head's. This is the cloud, with the full covariance; the shrunk mean is ours. Where there is no
+class to borrow from and one row, it falls back to noise and says so.
 
 Shapes: anchors (n, *shape) -> (n, *shape); refs (n, 1 + k) = (anchor, base classes as ``base:CLASS`` or ""), label
 weights (1, 0, ...). Ragged rows keep their length and zeros beyond it.
@@ -54,9 +58,10 @@ class Tail(Synthesizer):
 
     Attributes:
         strength: s, size of the steps; 1 is as far as rows lie from their mean.
-        center: beta, how far a row is moved to its class's mean first: 0 stays at the anchor, 1 is the mean.
+        center: beta, how far a row is moved to its class's shrunk mean first: 0 stays at the anchor, 1 is the mean.
         neighbors: k, classes to borrow from.
         worth: m, degrees of freedom that the borrowed covariance counts for.
+        pull: p, rows that the borrowed mean counts for; 0 keeps the class's own.
         rank: most directions of each class's covariance that are kept.
         fallback_strength: strength of the noise where no class can lend.
         spread_: statistics of the classes, then of the lenders of a base.
@@ -70,9 +75,10 @@ class Tail(Synthesizer):
     uses: ClassVar[frozenset[Literal["pool", "base"]]] = frozenset(("base",))
 
     strength: float = 0.7
-    center: float = 0.5
-    neighbors: int = 3
+    center: float = 1.0
+    neighbors: int = 1
     worth: float = 10.0
+    pull: float = 5.0
     rank: int = 64
     fallback_strength: float = 0.5
     spread_: Spread = field(init=False, repr=False)
@@ -84,7 +90,7 @@ class Tail(Synthesizer):
         for name in ("neighbors", "rank"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)} must be >= 1")
-        for name in ("strength", "worth", "fallback_strength"):
+        for name in ("strength", "worth", "pull", "fallback_strength"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} = {getattr(self, name)} must be >= 0")
         if not 0.0 <= self.center <= 1.0:
@@ -136,8 +142,8 @@ class Tail(Synthesizer):
         extra = np.where(alone, np.square(self.fallback_strength * self.rms_[labels]), 0.0)
         which = np.concatenate([labels[:, None], np.maximum(lenders, 0)], axis=1)
         noise = self.spread_.noise(which, share * self.strength**2, extra, rng)
-        pull = np.where(self.spread_.count[labels] > 0, self.center, 0.0)[:, None].astype(np.float32)
-        z = rows + pull * (self.spread_.mean[labels] - rows) + noise
+        known = np.where(self.spread_.count[labels] > 0, self.center, 0.0)[:, None].astype(np.float32)
+        z = rows + known * (self._centers()[labels] - rows) + noise
         others = np.where(lenders < 0, "", self.names_[np.maximum(lenders, 0)])
         return anchored_draw(anchors, z, [NOBODY if lone else "" for lone in alone], others)
 
@@ -148,6 +154,15 @@ class Tail(Synthesizer):
         count = lends.sum(axis=1, keepdims=True)
         own = np.where(count > 0, freedom / np.maximum(freedom + self.worth, 1e-12), freedom > 0)
         return np.concatenate([own, (1.0 - own) * lends / np.maximum(count, 1.0)], axis=1)
+
+    def _centers(self) -> F32:
+        """(c, d) mean of each class, shrunk towards the mean of its lenders by its own count."""
+        mean, lends = self.spread_.mean, (self.lenders_ >= 0).astype(np.float32)
+        count = lends.sum(axis=1, keepdims=True)
+        borrowed = np.einsum("ck,ckd->cd", lends / np.maximum(count, 1.0), mean[np.maximum(self.lenders_, 0)])
+        own = self.spread_.count[: len(lends), None]
+        share = np.where(count > 0, self.pull / np.maximum(own + self.pull, 1e-12), 0.0).astype(np.float32)
+        return np.asarray((1.0 - share) * mean[: len(lends)] + share * borrowed)
 
     def state(self) -> State:
         """The learned arrays."""

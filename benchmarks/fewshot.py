@@ -25,7 +25,7 @@ import numpy as np
 
 from arms import Arm, Array, Rows, both, children, grid, latents, mean_interval, student
 from augmint.core.types import Latents
-from augmint.models.base import base_statistics
+from augmint.models.base_statistics import base_statistics
 from frozen import IMAGE_PX, Frozen, cifar, pooled
 
 OUT = Path(__file__).with_name("results") / "fewshot.json"

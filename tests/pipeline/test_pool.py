@@ -326,6 +326,16 @@ def test_a_base_lends_statistics_and_nothing_of_it_is_written(inputs: Inputs, tm
     assert caught.value.code == "other-run" and "base" in caught.value.got
 
 
+def test_without_a_base_the_classes_of_the_pretraining_lend(inputs: Inputs, tmp_path: Path) -> None:
+    told = Told()
+    options = {**PLAIN, "size": 128, "method": "delta", "factor": 1.1, "progress": told}
+    result = am.augment(inputs.data, tmp_path / "o", **options)
+    assert any("200 classes that tiny-image was pretrained on" in line for line in told.lines) and not result.fallbacks
+    rows = children(tmp_path / "o")
+    assert any(ref.startswith("base:tiny-imagenet-") for row in rows for ref in row["refs"])
+    assert replay(tmp_path / "o", rows[0]["id"]).identical
+
+
 def test_soft_labels_of_two_parents_are_written(inputs: Inputs, tmp_path: Path) -> None:
     told = Told()
     am.augment(inputs.data, tmp_path / "o", factor=1.5, progress=told, **PLAIN, method="mixup")

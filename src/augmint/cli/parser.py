@@ -138,7 +138,11 @@ def _run(commands: Commands[_Parser], name: str) -> None:
     parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
     parser.add_argument("-o", "--out", required=True, help="folder to write; the same command resumes it")
     parser.add_argument("--pool", metavar="DIR", help="unlabelled samples, for methods that pick from them (retrieval)")
-    parser.add_argument("--base", metavar="DIR", help="another labelled data set, for methods that borrow from it")
+    parser.add_argument(
+        "--base",
+        metavar="DIR",
+        help="another labelled data set, for methods that borrow from it (default: what ships with the model)",
+    )
     plan = parser.add_argument_group("what to make (also keys of --config)")
     plan.add_argument("--config", metavar="FILE", help="YAML file; flags win over it")
     plan.add_argument("--model", help="codec (see: augmint models list)")

@@ -59,7 +59,7 @@ class Space:
 
 
 @dataclass(frozen=True)
-class Base:
+class BaseCard:
     """Statistics of the classes that a model was pretrained on (means and covariances, no rows).
 
     Attributes:
@@ -109,7 +109,7 @@ class Card:
     preprocessing: str
     trained_on: tuple[str, ...]
     figures: Mapping[str, Any] = field(default_factory=dict)
-    base: Base | None = None
+    base: BaseCard | None = None
     wheel: str = ""
     install: str = ""
 
@@ -158,5 +158,5 @@ def _card(row: Mapping[str, Any]) -> Card:
     base = row.get("base")
     parts = {"files": files, "space": Space(**row["space"]), "trained_on": tuple(row["trained_on"])}
     if base is not None:
-        parts["base"] = Base(**{**base, "file": WeightFile(**base["file"])})
+        parts["base"] = BaseCard(**{**base, "file": WeightFile(**base["file"])})
     return Card(**{**row, **parts})

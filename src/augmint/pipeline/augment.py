@@ -29,7 +29,7 @@ from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.picking import MakePicker, PickOrder
 from augmint.pipeline.plan import Plan, apply_settings, make_plan, read_config
 from augmint.pipeline.progress import Progress
-from augmint.pipeline.second import base_latents, encode_jobs, encoded_rows, pool_latents
+from augmint.pipeline.second import base_latents, embedded_base, encode_jobs, encoded_rows, pool_latents
 from augmint.pipeline.setup import Setup, prepare
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.sums import format_sums
@@ -105,7 +105,8 @@ def augment(
         data: a folder of class folders, a folder with ``metadata.csv`` or ``metadata.jsonl``, or an ``.npz``.
         out: the folder to write; the same call resumes it, another plan in it is refused.
         pool: unlabelled samples of the same kind, for methods that pick from them (``retrieval``).
-        base: another labelled data set, for methods that borrow statistics; nothing of it is written.
+        base: another labelled data set, for methods that borrow statistics; nothing of it is written. Without one they
+            borrow from the classes the model was pretrained on, where statistics of these ship with it.
         config: a YAML file with keys of :class:`~augmint.pipeline.plan.Plan`; ``values`` win over it.
         workers: processes; the result is the same bytes for any number. From a script, more than one needs the
             usual ``if __name__ == "__main__":`` guard.
@@ -260,8 +261,10 @@ class _Run:
         second: dict[str, Latents] = {}
         if "pool" in self.setup.sources:
             second["pool"] = pool_latents(self.manifest, self.setup, self.real, self.progress)
-        if "base" in self.setup.sources:
-            second["base"] = base_latents(self.manifest, self.setup)
+        given = "base" in self.setup.sources
+        base = base_latents(self.manifest, self.setup) if given else embedded_base(self.setup, self.progress)
+        if base is not None:
+            second["base"] = base
         self.progress.stage("fit", 1.0, "share")
         arrays = fit_all(self.plan, real, judged, report, second)
         header = {"classes": list(self.setup.classes), "space": real.space, "judge": judged.space}

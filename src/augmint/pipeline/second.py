@@ -9,6 +9,7 @@ import numpy as np
 
 from augmint.core.errors import DataError, SampleError
 from augmint.core.types import Entry, Latents
+from augmint.models.base_statistics import base_statistics
 from augmint.pipeline.fitting import as_latents, gather
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.progress import Progress
@@ -49,6 +50,15 @@ def base_latents(manifest: Manifest, setup: Setup) -> Latents:
     z, rows = gather(manifest, [job.unit for job in encode_jobs(setup, "base")], "z")
     _refuse_none(setup, "base", rows, "they cannot be read")
     return as_latents(z, rows, setup.sources["base"].listing.classes, setup.space)
+
+
+def embedded_base(setup: Setup, progress: Progress) -> Latents | None:
+    """Where the user gives no base: the classes that the model was pretrained on, if their statistics ship with it."""
+    found = base_statistics(setup.model.name, setup.plan.size) if "base" in setup.plan.synthesizer().uses else None
+    if found is None:
+        return None
+    progress.say(f"base: statistics of {len(found.classes)} classes that {setup.model.name} was pretrained on")
+    return found.rows()
 
 
 def pool_latents(manifest: Manifest, setup: Setup, real: Rows, progress: Progress) -> Latents:

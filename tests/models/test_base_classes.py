@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from augmint.core.errors import ModelError
-from augmint.models import base, get_card, load_encoder
-from augmint.models.base import base_statistics
+from augmint.models import base_statistics as room, get_card, load_encoder
+from augmint.models.base_statistics import base_statistics
 from augmint.models.hub import WEIGHTS
 
 
@@ -30,7 +30,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with (tmp_path / "tiny_image_base.safetensors").open("r+b") as file:
         file.seek(-3, 2)
         file.write(b"abc")
-    monkeypatch.setattr(base, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(room, "WEIGHTS", tmp_path)
     with pytest.raises(ModelError) as caught:
         base_statistics("tiny-image", 128)
     assert caught.value.code == "model-hash"

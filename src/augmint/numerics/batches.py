@@ -5,6 +5,7 @@ No function waits for the device: nothing is read back to Python.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -33,6 +34,14 @@ def stratum(y: Tensor, groups: int) -> Tensor:
 def beside(numbers: Tensor, z: Tensor) -> Tensor:
     """(n,) numbers in the type of ``z`` (n, *shape), shaped so that they multiply its rows."""
     return numbers.to(z.dtype).reshape(-1, *[1] * (z.ndim - 1))
+
+
+def coins(shape: tuple[int, ...], chance: float, generator: torch.Generator) -> Tensor:
+    """``shape`` of True with this chance, to 1 / 65,536. Drawing is what costs, so a random number is four coins."""
+    count = math.prod(shape)
+    numbers = torch.empty(-(-count // 4), dtype=torch.int64, device=generator.device)
+    parts = numbers.random_(-(2**63), None, generator=generator).view(torch.int16)[:count]
+    return (parts < round((chance - 0.5) * 2**16)).reshape(shape)
 
 
 def any_partner(n: int, generator: torch.Generator) -> Tensor:

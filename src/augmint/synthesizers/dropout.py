@@ -105,17 +105,15 @@ class Dropout(Synthesizer, Batched):
         self, z: Tensor, y: Tensor, generator: torch.Generator, learned: Mapping[str, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
         """Lose features of each row; labels stay."""
-        import torch
-
-        from augmint.numerics.batches import on_device, stratum
+        from augmint.numerics.batches import coins, on_device, stratum
 
         axes, axis = [1] * (z.ndim - 1), feature_axis(z.shape[1:])
         axes[axis] = z.shape[1 + axis]
-        keep = torch.rand((len(z), *axes), generator=generator, device=z.device) >= self.share
+        lost = coins((len(z), *axes), self.share, generator).to(z.dtype)
         if self.fill == "zero":
-            return z * (keep / (1 - self.share)).to(z.dtype), y
+            return z * (1 - lost) / (1 - self.share), y
         mean = on_device(learned, self.batch_state(), z)["mean"]
-        return torch.where(keep, z, mean[stratum(y, len(mean))].to(z.dtype).reshape(z.shape)), y
+        return z.lerp(mean[stratum(y, len(mean))].to(z.dtype).reshape(z.shape), lost), y
 
     def state(self) -> State:
         """The learned arrays."""

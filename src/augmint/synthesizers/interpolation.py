@@ -101,9 +101,8 @@ class Interpolation(Synthesizer, Batched):
 
         partner = class_partner(y.argmax(dim=1), generator)
         u = self.low + (self.high - self.low) * torch.rand(len(z), generator=generator, device=z.device)
-        weight = beside(u.clamp(0, 1), y)
-        new = arc(z, z[partner], u) if self.path == "sphere" else z + beside(u, z) * (z[partner] - z)
-        return new, y + weight * (y[partner] - y)
+        new = arc(z, z[partner], u) if self.path == "sphere" else z.lerp(z[partner], beside(u, z))
+        return new, y.lerp(y[partner], beside(u.clamp(0, 1), y))
 
     def state(self) -> State:
         """The learned arrays."""

@@ -154,10 +154,10 @@ class Isda(Synthesizer, Batched):
         steps, shape = found["steps"], (len(z), self.terms)
         own_row = found["table"][stratum(y, len(found["table"]))]
         first, count, pooled, loud, loud_pooled = (own_row[:, i, None] for i in range(5))
-        own = torch.rand(shape, generator=generator, device=z.device) >= pooled
+        which, where = torch.rand((2, *shape), generator=generator, device=z.device)
+        own = which >= pooled
         size = torch.where(own, count, float(len(steps)))
-        inside = torch.rand(shape, generator=generator, device=z.device) * size
-        at = torch.where(own, first, 0.0).long() + torch.minimum(inside, size - 1).long()
+        at = torch.where(own, first, 0.0).long() + torch.minimum(where * size, size - 1).long()
         weight = torch.where(own, loud, loud_pooled) * torch.randn(shape, generator=generator, device=z.device)
         noise = torch.nn.functional.embedding_bag(at, steps, per_sample_weights=weight, mode="sum")
         return z + noise.to(z.dtype).reshape(z.shape), y

@@ -96,7 +96,7 @@ class Mixup(Synthesizer, Batched):
 
         partner = any_partner(len(z), generator) if self.across else class_partner(y.argmax(dim=1), generator)
         rest = 1 - self._batch_shares(len(z), generator)
-        return z + beside(rest, z) * (z[partner] - z), y + beside(rest, y) * (y[partner] - y)
+        return z.lerp(z[partner], beside(rest, z)), y.lerp(y[partner], beside(rest, y))
 
     def _batch_shares(self, n: int, generator: torch.Generator) -> Tensor:
         """(n,) share of the anchor; torch's own Beta draws from the global generator."""

@@ -94,7 +94,7 @@ class Moex(Synthesizer, Batched):
         mean = z.mean(dim=axis, keepdim=True)
         spread = ((z - mean).square().mean(dim=axis, keepdim=True) + EPSILON).sqrt()
         moved = (z - mean) * (spread[partner] / spread) + mean[partner]
-        return moved, y + (1 - self.share) * (y[partner] - y)
+        return moved, y.lerp(y[partner], 1 - self.share)
 
     def state(self) -> State:
         """The learned arrays."""

@@ -117,7 +117,8 @@ class FeatureAugment(nn.Module):
                 do="say FeatureAugment(..., classes=10), or pass one-hot labels",
                 code="labels",
             )
-        return torch.nn.functional.one_hot(y, self.classes).to(torch.get_default_dtype())
+        # torch's own one_hot looks for the highest label, which waits for the device.
+        return torch.zeros((len(y), self.classes), device=y.device).scatter_(1, y.long()[:, None], 1.0)
 
     def _on(self, device: torch.device) -> dict[str, Tensor]:
         """What was learned, on a device. Not buffers: ``.half()`` would round row numbers and steps."""

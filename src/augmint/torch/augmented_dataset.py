@@ -16,6 +16,7 @@ from augmint.core.registry import build
 from augmint.core.seeds import stream
 from augmint.core.types import I64, NO_PICK, Draw, Latents, TargetKind
 from augmint.pipeline.counts import children_per_class
+from augmint.pipeline.memory import anchors_in_turn
 from augmint.synthesizers import TABLE
 from augmint.torch.inputs import Rows, as_array, to_latents
 
@@ -80,7 +81,7 @@ class AugmentedDataset(Dataset[tuple[Tensor, Tensor]]):
             "base": None if base is None else to_latents(*base),
         }
         self.method.fit(self.real, stream(seed, "fit"), **sources)
-        self.anchors = choose_anchors(self.real, factor, strategy)
+        self.anchors = choose_anchors(self.real, factor, strategy, seed)
         self._picked: Draw | None = None
         if "pool" in self.method.uses:
             self._picked = self._pick()
@@ -130,8 +131,8 @@ def collect(data: Dataset[Any]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(z), torch.from_numpy(y)
 
 
-def choose_anchors(real: Latents, factor: float, strategy: str | dict[int, int]) -> I64:
-    """(m,) the real row each minted row is made from: the rows of each class in turn."""
+def choose_anchors(real: Latents, factor: float, strategy: str | dict[int, int], seed: int) -> I64:
+    """(m,) the real row each minted row is made from: class by class, the rows of a class in turn."""
     groups = {"": np.arange(len(real))}
     if real.target == "class":
         groups = {name: np.flatnonzero(real.labels == c) for c, name in enumerate(real.classes)}
@@ -144,4 +145,5 @@ def choose_anchors(real: Latents, factor: float, strategy: str | dict[int, int])
         )
     wanted = strategy if isinstance(strategy, str) else {str(name): count for name, count in strategy.items()}
     made = children_per_class({name: len(rows) for name, rows in groups.items()}, factor, wanted)
-    return np.concatenate([np.resize(rows, made[name]) for name, rows in groups.items()]).astype(np.int64)
+    turns = [anchors_in_turn(rows, made[name], stream(seed, "anchors", name)) for name, rows in groups.items()]
+    return np.concatenate(turns).astype(np.int64)

@@ -85,7 +85,7 @@ class Extrapolation(Synthesizer, Batched):
         from augmint.numerics.batches import class_partner
 
         partner = class_partner(y.argmax(dim=1), generator)
-        return z + self.strength * (z - z[partner]), y
+        return z.lerp(z[partner], -self.strength), y
 
     def state(self) -> State:
         """The learned arrays."""

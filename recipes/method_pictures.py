@@ -155,7 +155,7 @@ def show_rows(axes: Axes, name: str, scene: Scene, minted: tuple[Latents, Draw],
             if str(ref) in at:
                 (x0, y0), (x1, y1) = at[str(ref)], made[i]
                 main = str(ref) == f"data:{anchors.ids[i]}"
-                style = {"c": "0.25", "lw": 0.8} if main else {"c": "0.6", "lw": 0.6, "ls": ":"}
+                style: dict[str, Any] = {"c": "0.25", "lw": 0.8} if main else {"c": "0.6", "lw": 0.6, "ls": ":"}
                 axes.plot([x0, x1], [y0, y1], zorder=2, **style)
     colour = np.clip(labels_of(draw, scene) @ COLOURS, 0, 1)
     dots(axes, made, s=24, c=colour, marker="D", edgecolors="k", lw=0.5, zorder=3, label="minted")

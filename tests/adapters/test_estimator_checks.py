@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
+from rows import NAMES, QUICK, quick
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import augmint.adapters as adapters
@@ -17,16 +17,13 @@ from imblearn.utils.estimator_checks import parametrize_with_checks as parametri
 # imbalanced-learn counts the classes it gets back only for samplers that it knows as over-samplers.
 imblearn_base.BaseOverSampler.register(LatentSampler)
 
-QUICK: dict[str, dict[str, Any]] = {"gan": {"steps": 2, "width": 8, "batch": 8}}
-"""Options that make the methods that train train for a moment."""
-
 
 def every_estimator() -> list[LatentSampler]:
     found = []
-    for class_name, method in sorted(adapters.estimators().items()):
-        quick = QUICK.get(method, {})
-        found.append(getattr(adapters, class_name)(random_state=0, **quick))
-        found.append(adapters.FeatureAugmenter(method, random_state=0, method_options=quick or None))
+    for class_name, method in NAMES:
+        options = QUICK.get(method, {})
+        found.append(getattr(adapters, class_name)(random_state=0, **options))
+        found.append(adapters.FeatureAugmenter(method, random_state=0, method_options=options or None))
     return found
 
 
@@ -34,9 +31,7 @@ class WithPool(adapters.RetrievalSampler):
     """Each check makes an X of its own width, so the pool is made from it: moved copies."""
 
     def fit_resample(self, X: Any, y: Any) -> Any:
-        rows = np.tile(np.asarray(X, np.float64), (4, 1))
-        pool = rows + np.random.default_rng(0).normal(0, 0.3, rows.shape)
-        inner = adapters.RetrievalSampler(**{**self.get_params(), "pool": pool})
+        inner = quick("RetrievalSampler", X, sampling_strategy=self.sampling_strategy)
         out = inner.fit_resample(X, y)
         self.__dict__.update({name: value for name, value in vars(inner).items() if name.endswith("_")})
         return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import check_array, check_consistent_length
 
 from augmint.adapters.targets import read_target, weights32
 from augmint.core.errors import UsageError
@@ -65,6 +65,7 @@ def _labelled(given: Any, real: Latents) -> Latents:
             code="base",
         )
     rows, target = _rows(given[0], "base"), read_target(given[1], "class")
+    check_consistent_length(rows, target.values)
     return Latents(row_ids(len(rows)), rows, weights32(target), target.names, space=real.space)
 
 

@@ -49,11 +49,13 @@ REFUSED: dict[str, str] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::augmint.adapters.sampler.FallbackWarning")
 @parametrize_with_checks(every_estimator())
 def test_scikit_learn(estimator, check):
     check(estimator)
 
 
+@pytest.mark.filterwarnings("ignore::augmint.adapters.sampler.FallbackWarning")
 @parametrize_with_sampler_checks(every_sampler(), expected_failed_checks=lambda estimator: REFUSED)
 def test_imbalanced_learn(estimator, check):
     check(estimator)

@@ -16,7 +16,10 @@ from augmint.core.errors import UsageError
 from augmint.core.registry import build, lookup
 from augmint.synthesizers import TABLE
 
-SMALL: dict[str, dict[str, Any]] = {"gan": {"steps": 4, "width": 16, "batch": 8}}
+SMALL: dict[str, dict[str, Any]] = {
+    "diffusion": {"steps": 4, "width": 16, "batch": 8, "sampling_steps": 2},
+    "gan": {"steps": 4, "width": 16, "batch": 8},
+}
 POOL = example_latents((30, 20, 10), seed=0)
 SECOND: dict[str, dict[str, Any]] = {"retrieval": {"pool": dataclasses.replace(POOL, z=POOL.z + np.float32(0.1))}}
 
@@ -69,6 +72,15 @@ def test_the_laws(name: str) -> None:
         ("retrieval", {"pick": "dpp"}),
         ("retrieval", {"confidence": 1.0}),
         ("retrieval", {"neighbors": 0}),
+        ("gan", {"loss": "wasserstein"}),
+        ("gan", {"condition": "film"}),
+        ("gan", {"auxiliary": -0.1}),
+        ("gan", {"hold_out": 0.7}),
+        ("gan", {"patience": 0}),
+        ("diffusion", {"steps": 0}),
+        ("diffusion", {"guidance": -0.5}),
+        ("diffusion", {"sampling_steps": 0}),
+        ("diffusion", {"rate": float("nan")}),
     ],
 )
 def test_options_out_of_range_name_the_option(name: str, options: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,11 @@ def strata_count(latents: Latents) -> int:
     return max(1, latents.y.shape[1]) if latents.target in ("class", "soft") else 1
 
 
+def class_counts(latents: Latents) -> I64:
+    """(k,) rows of each class, by the heaviest label."""
+    return np.bincount(latents.labels, minlength=latents.y.shape[1]).astype(np.int64)
+
+
 def mask_padding(z: F32, length: I64 | None) -> F32:
     """Zeros beyond the valid length of each ragged row (first axis of its shape); ``z`` itself or a copy."""
     if length is None or z.ndim < 3:
@@ -94,6 +99,19 @@ def mask_padding(z: F32, length: I64 | None) -> F32:
 def feature_axis(shape: tuple[int, ...]) -> int:
     """Axis of one row along which its features lie: (d,) -> 0, (T, d) -> 1, (C, h, w) -> 0."""
     return 1 if len(shape) == 2 else 0
+
+
+def in_blocks(work: Callable[[F32], F32], rows: F32, size: int) -> F32:
+    """``work`` on so many rows at a time, the last block filled up with zeros and cut again.
+
+    Kernels block by the number of rows, so the last bits of a row depend on it; always the same number, and a row
+    has the same bytes beside any neighbours. With no row, ``work`` still sees one block of zeros: it gives the width.
+    """
+    n, width = rows.shape
+    padded = np.zeros((max(1, -(-n // size)) * size, width), np.float32)
+    padded[:n] = rows
+    done = [work(padded[start : start + size]) for start in range(0, len(padded), size)]
+    return np.concatenate(done)[:n]
 
 
 def data_refs(ids: Sequence[str] | Text) -> list[str]:

@@ -4,6 +4,7 @@ TABLE: dict[str, str] = {
     "calibration": "augmint.synthesizers.calibration:Calibration",
     "delta": "augmint.synthesizers.delta:Delta",
     "density": "augmint.synthesizers.density:Density",
+    "diffusion": "augmint.synthesizers.diffusion:Diffusion",
     "dropout": "augmint.synthesizers.dropout:Dropout",
     "extrapolation": "augmint.synthesizers.extrapolation:Extrapolation",
     "gan": "augmint.synthesizers.gan:Gan",

@@ -32,19 +32,17 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from augmint.core.protocols import State, Synthesizer
 from augmint.core.seeds import torch_seed
-from augmint.core.types import F32, I64, Draw, Latents, TargetKind
-from augmint.numerics.neighbors import nearest
-from augmint.numerics.networks import Perceptron, blend
+from augmint.core.types import F32, I64, Bool, Draw, Latents, TargetKind
+from augmint.numerics.networks import Perceptron
 from augmint.numerics.projection import Whitening, fit_whitening
-from augmint.numerics.rows import check_width, checked, flat32, strata
-from augmint.synthesizers.noise import BORROWED, anchored_draw
-
-LOUD = 4.0
-"""Scale of one-hot inputs: as loud as the noise beside them, or the generator would not listen to them."""
+from augmint.numerics.rows import check_width, checked, class_counts, flat32, in_blocks, strata
+from augmint.synthesizers.gan_losses import LOSSES
+from augmint.synthesizers.gan_training import LOUD, Duel
+from augmint.synthesizers.gan_watch import CROWD, Crowd, Watch, hold_out
+from augmint.synthesizers.noise import anchored_draw, class_notes
 
 BLOCK = 64
 """Rows in one pass of the generator: always the same, so that a row's bytes do not depend on its batch."""
@@ -63,7 +61,14 @@ class Gan(Synthesizer):
         depth: hidden layers.
         batch: rows of one update.
         rate: learning rate at the start; it falls to a hundredth along a cosine.
-        penalty: gamma.
+        loss: relativistic, non-saturating, least-squares, wgan-gp or hinge (:mod:`augmint.synthesizers.gan_losses`).
+        condition: how the discriminator reads the label: concat, or projection.
+        auxiliary: weight of the cross-entropy that a classifier of the real rows gives generated ones; 0 for none.
+        hold_out: share of the rows of each class to keep aside, to stop by; nothing is kept where that is fewer than
+            20 rows in all.
+        patience: measurements (20 in a full training) that may pass without a better kernel distance to the rows kept
+            aside. The best averaged generator is kept.
+        penalty: gamma; hinge has none.
         vicinity: v, how far real rows are blurred: 1 as far as their nearest rows, 0 not at all. More gives rows
             that are further from the real ones, and labels that are less sure.
         neighbors: k, near rows of the same class to blur along.
@@ -72,6 +77,9 @@ class Gan(Synthesizer):
         space_: the whitening.
         generator_: the averaged generator.
         count_: (k,) rows of each class.
+        distance_: kernel distance (:mod:`augmint.numerics.fidelity`) between generated rows and those kept aside, or
+            where none were, at most 1,000 of those trained on; NaN below two.
+        coverage_: share of the same rows with a generated row as near as their fifth neighbour.
     """
 
     scope: ClassVar[Literal["row", "class", "global"]] = "global"
@@ -90,20 +98,32 @@ class Gan(Synthesizer):
     neighbors: int = 8
     codes: int = 256
     gain: float = 1.0
+    loss: str = "relativistic"
+    condition: str = "concat"
+    auxiliary: float = 0.0
+    hold_out: float = 0.0
+    patience: int = 5
     space_: Whitening = field(init=False, repr=False)
     generator_: Perceptron = field(init=False, repr=False)
     count_: I64 = field(init=False, repr=False)
+    distance_: float = field(init=False, repr=False)
+    coverage_: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "components", "noise_size", "width", "depth", "batch", "neighbors", "codes"):
+        for name in ("steps", "components", "noise_size", "width", "depth", "batch", "neighbors", "codes", "patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)} must be >= 1")
         for name in ("rate", "gain"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise ValueError(f"{name} = {getattr(self, name)} must be > 0")
-        for name in ("penalty", "vicinity"):
+        for name in ("penalty", "vicinity", "auxiliary"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} = {getattr(self, name)} must be >= 0")
+        for name, known in (("loss", tuple(LOSSES)), ("condition", ("concat", "projection"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} = {getattr(self, name)!r} must be one of {', '.join(known)}")
+        if not 0.0 <= self.hold_out <= 0.5:
+            raise ValueError(f"hold_out = {self.hold_out} must be between 0 and 0.5")
 
     def fit(
         self,
@@ -116,20 +136,49 @@ class Gan(Synthesizer):
     ) -> Self:
         """Train both networks; raises UsageError when there is no row."""
         rows = checked(real, "gan")
-        self.space_, self.count_ = fit_whitening(rows, self.components), _class_counts(real)
-        _Duel(self, real, self.space_.forward(rows), torch_seed(rng)).run(self.steps, progress)
+        self.space_, self.count_ = fit_whitening(rows, self.components), class_counts(real)
+        seed = torch_seed(rng)
+        held = hold_out(strata(real), self.hold_out, rng)
+        w = self.space_.forward(rows)
+        watch = Watch(self._crowd(real, w, held, rng), self.steps, self.patience)
+        duel = self.duel(real.take(~held), w[~held], seed)
+
+        def after(step: int) -> bool:
+            if progress is not None and step % 50 == 0:
+                progress(step / self.steps)
+            return not held.any() or watch.go_on(step, duel.averaged.weights)
+
+        duel.run(self.steps, after)
+        if held.any():
+            watch.restore(duel.averaged.weights)
+        self.distance_, self.coverage_ = watch.measure()
         return self
+
+    def duel(self, real: Latents, w: F32, seed: int) -> Duel:
+        """Both networks, untrained, before the whitened rows ``w`` (n, q) of ``real``."""
+        random = torch.Generator().manual_seed(seed)
+        duel = Duel(self, w, real.y.astype(np.float32), strata(real), self.build_generator(random), random)
+        self.generator_ = duel.average
+        return duel
+
+    def _crowd(self, real: Latents, w: F32, held: Bool, rng: np.random.Generator) -> Crowd:
+        """The rows to compare with, held out or, where none are, trained on."""
+        at = np.flatnonzero(held) if held.any() else np.arange(len(w))
+        at = at if len(at) <= CROWD else np.sort(rng.choice(at, CROWD, replace=False))
+        y = real.y[at].astype(np.float32)
+        inputs = self.inputs(y, rng)
+        return Crowd(w[at], y if self.conditional else y[:, :0], lambda: self._rows(inputs))
 
     def fit_seconds(self, real: Latents) -> float:
         """Time 20 updates (after 3 to warm up) and multiply."""
         start = time.perf_counter()
         trial = copy.copy(self)
         rows = checked(real, "gan")
-        trial.space_, trial.count_ = fit_whitening(rows, self.components), _class_counts(real)
-        duel = _Duel(trial, real, trial.space_.forward(rows), 0)
-        duel.run(3, None)
+        trial.space_, trial.count_ = fit_whitening(rows, self.components), class_counts(real)
+        duel = trial.duel(real, trial.space_.forward(rows), 0)
+        duel.run(3)
         setup, begin = time.perf_counter() - start, time.perf_counter()
-        duel.run(20, None)
+        duel.run(20)
         return setup + (time.perf_counter() - begin) * self.steps / 20
 
     def build_generator(self, source: torch.Generator) -> Perceptron:
@@ -137,147 +186,44 @@ class Gan(Synthesizer):
         inputs = self.noise_size + self.codes + len(self.count_) * self.conditional
         return Perceptron(inputs, self.width, self.depth, len(self.space_.scale), source, self.gain)
 
-    @torch.no_grad()
     def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
         """One row of the anchor's label for each anchor."""
         rows = flat32(anchors)
         check_width(rows, len(self.space_.mean), "gan")
-        inputs = self._inputs(anchors, rng)
-        padded = np.zeros((-(-len(rows) // BLOCK) * BLOCK, inputs.shape[1]), np.float32)
-        padded[: len(rows)] = inputs
-        z = np.zeros((len(padded), rows.shape[1]), np.float32)
-        for start in range(0, len(padded), BLOCK):
-            block = self.generator_(torch.from_numpy(padded[start : start + BLOCK]))
-            z[start : start + BLOCK] = self.space_.back(block.numpy())
-        return anchored_draw(anchors, z[: len(rows)], [self._note(c) for c in anchors.labels])
+        z = in_blocks(
+            lambda block: self.space_.back(self._rows(block)), self.inputs(anchors.y.astype(np.float32), rng), BLOCK
+        )
+        return anchored_draw(anchors, z, class_notes(anchors.labels, self.count_, self.conditional))
 
-    def _note(self, label: int) -> str:
-        if self.count_[label] == 0:
-            return "fallback: no row of the class was fitted"
-        return BORROWED if self.conditional and self.count_[label] == 1 else ""
+    @torch.no_grad()
+    def _rows(self, inputs: F32) -> F32:
+        """(n, q) whitened rows from what the generator reads."""
+        return np.asarray(self.generator_(torch.from_numpy(inputs)).numpy())
 
-    def _inputs(self, anchors: Latents, rng: np.random.Generator) -> F32:
+    def inputs(self, y: F32, rng: np.random.Generator) -> F32:
         """(n, noise + codes + k) what the generator reads, each row from its own 1 + noise_size numbers."""
-        dice = rng.standard_normal((len(anchors), self.noise_size + 1), dtype=np.float32)
+        dice = rng.standard_normal((len(y), self.noise_size + 1), dtype=np.float32)
         # The last number picks the code: its rank among the equally likely intervals of a normal variable.
         share = 0.5 * (1.0 + torch.erf(torch.from_numpy(dice[:, -1]) / 2**0.5).numpy())
         code = np.minimum((share * self.codes).astype(np.int64), self.codes - 1)
         parts = [dice[:, :-1], LOUD * np.eye(self.codes, dtype=np.float32)[code]]
         if self.conditional:
-            parts.append(LOUD * anchors.y.astype(np.float32))
+            parts.append(LOUD * y)
         return np.concatenate(parts, axis=1)
 
     def state(self) -> State:
-        """The averaged generator and the projection."""
+        """The averaged generator, the projection, and what was measured after the fit."""
         weights = {f"generator.{k}": v.numpy().copy() for k, v in self.generator_.state_dict().items()}
         space = {"mean": self.space_.mean, "basis": self.space_.basis, "scale": self.space_.scale}
-        return {**weights, **space, "count": self.count_}
+        found = {"distance": np.asarray([self.distance_]), "coverage": np.asarray([self.coverage_])}
+        return {**weights, **space, "count": self.count_, **found}
 
     def load(self, state: State) -> Self:
         """Take the arrays of :meth:`state`."""
         self.space_ = Whitening(state["mean"], state["basis"], state["scale"])
         self.count_ = state["count"]
+        self.distance_, self.coverage_ = float(state["distance"][0]), float(state["coverage"][0])
         self.generator_ = self.build_generator(torch.Generator())
         weights = {k.removeprefix("generator."): v for k, v in state.items() if k.startswith("generator.")}
         self.generator_.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in weights.items()})
         return self
-
-
-class _Duel:
-    """The training of one GAN: two networks, two optimisers, one generator of random numbers."""
-
-    def __init__(self, config: Gan, real: Latents, rows: F32, seed: int) -> None:
-        self.config, self.random = config, torch.Generator().manual_seed(seed)
-        self.rows = torch.from_numpy(rows)
-        self.y = torch.from_numpy(real.y.astype(np.float32))
-        origin, near = _class_neighbors(rows, strata(real), config.neighbors)
-        self.origin, self.near = torch.from_numpy(origin), torch.from_numpy(near)
-        self.maker = config.build_generator(self.random)
-        config.generator_ = copy.deepcopy(self.maker).requires_grad_(False)
-        inputs = rows.shape[1] + len(config.count_) * config.conditional
-        self.critic = Perceptron(inputs, config.width, config.depth, 1, self.random, config.gain)
-        self.make_step = torch.optim.Adam(self.maker.parameters(), config.rate, betas=(0.0, 0.95))
-        self.judge_step = torch.optim.Adam(self.critic.parameters(), config.rate, betas=(0.0, 0.95))
-
-    def run(self, steps: int, progress: Callable[[float], None] | None) -> None:
-        """Train for ``steps`` updates of each network."""
-        for step in range(steps):
-            self._set_rate(step / max(1, self.config.steps))
-            self._judge()
-            self._make()
-            keep = min(0.998, (step + 1) / (step + 10))
-            blend(self.config.generator_.parameters(), self.maker.parameters(), keep)
-            if progress is not None and (step + 1) % 50 == 0:
-                progress((step + 1) / steps)
-
-    def _set_rate(self, done: float) -> None:
-        rate = self.config.rate * (0.01 + 0.99 * 0.5 * (1.0 + float(np.cos(np.pi * min(1.0, done)))))
-        for optimizer in (self.make_step, self.judge_step):
-            optimizer.param_groups[0]["lr"] = rate
-
-    def _real(self) -> tuple[Tensor, Tensor]:
-        """A batch of vicinal rows (b, q) and their labels (b, k)."""
-        at = torch.randint(len(self.rows), (self.config.batch,), generator=self.random)
-        near = self.near[at]
-        ball = torch.randn((*near.shape, 1), generator=self.random) * (self.config.vicinity / near.shape[1] ** 0.5)
-        steps = self.rows[near] - self.rows[self.origin[at]]
-        return self.rows[at] + (ball * steps).sum(dim=1), self.y[at]
-
-    def _fake(self, y: Tensor) -> Tensor:
-        noise = torch.randn((len(y), self.config.noise_size), generator=self.random)
-        code = torch.randint(self.config.codes, (len(y),), generator=self.random)
-        coded = LOUD * torch.nn.functional.one_hot(code, self.config.codes)
-        out: Tensor = self.maker(self._with(torch.cat([noise, coded], dim=1), LOUD * y))
-        return out
-
-    def _with(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.cat([x, y], dim=1) if self.config.conditional else x
-
-    def _judge(self) -> None:
-        """One update of the discriminator."""
-        x, y = self._real()
-        with torch.no_grad():
-            fake = self._fake(y)
-        both = torch.cat([x, fake]).requires_grad_(True)
-        score = self.critic(self._with(both, torch.cat([y, y])))
-        (slope,) = torch.autograd.grad(score.sum(), both, create_graph=True)
-        real, made = score.chunk(2)
-        loss = torch.nn.functional.softplus(made - real).mean()
-        loss = loss + 0.5 * self.config.penalty * 2.0 * slope.square().sum(dim=1).mean()
-        self.judge_step.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.judge_step.step()
-
-    def _make(self) -> None:
-        """One update of the generator."""
-        x, y = self._real()
-        self.critic.requires_grad_(False)
-        gap = self.critic(self._with(x, y)) - self.critic(self._with(self._fake(y), y))
-        self.make_step.zero_grad(set_to_none=True)
-        torch.nn.functional.softplus(gap).mean().backward()  # type: ignore[no-untyped-call]
-        self.make_step.step()
-        self.critic.requires_grad_(True)
-
-
-def _class_counts(real: Latents) -> I64:
-    """(k,) rows of each class."""
-    return np.bincount(real.labels, minlength=real.y.shape[1]).astype(np.int64)
-
-
-def _class_neighbors(rows: F32, labels: I64, k: int) -> tuple[I64, I64]:
-    """Near rows of the same class: origins (n, 1) and neighbours (n, k), repeated where a class is small.
-
-    A row that is alone in its class borrows origin and neighbours from the row that is nearest to it among those
-    that are not; where all are alone, both are the row itself, and the step between them is nothing.
-    """
-    origin = np.arange(len(rows))[:, None]
-    near = np.tile(origin, (1, k))
-    alone = np.bincount(labels)[labels] < 2
-    for c in np.unique(labels[~alone]):
-        members = np.flatnonzero(labels == c)
-        found = members[nearest(rows[members], rows[members], k, same=True)[1]]
-        near[members] = found[:, np.arange(k) % found.shape[1]]
-    if alone.any() and not alone.all():
-        lender = np.flatnonzero(~alone)[nearest(rows[alone], rows[~alone], 1)[1][:, 0]]
-        origin[alone], near[alone] = lender[:, None], near[lender]
-    return origin, near

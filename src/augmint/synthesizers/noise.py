@@ -118,6 +118,12 @@ class Noise(Synthesizer, Batched):
         return self
 
 
+def class_notes(labels: I64, count: I64, borrowing: bool = True) -> list[str]:
+    """What to say of rows of classes with no row, and, where the method borrows for them, with one row."""
+    unseen = "fallback: no row of the class was fitted"
+    return [unseen if count[c] == 0 else BORROWED if borrowing and count[c] == 1 else "" for c in labels]
+
+
 def anchored_draw(anchors: Latents, z: F32, note: list[str], others: Text | None = None) -> Draw:
     """The draw of flat rows ``z`` (n, d) whose label is their anchor's.
 

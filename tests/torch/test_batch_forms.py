@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from augmint.core.registry import lookup
 from augmint.core.types import Draw
 from augmint.numerics.batches import arc
 from augmint.synthesizers import TABLE
+from augmint.synthesizers.calibration import Calibration
 from augmint.synthesizers.dropout import Dropout
 from augmint.synthesizers.interpolation import Interpolation
 from augmint.synthesizers.mixup import Mixup
@@ -168,3 +170,29 @@ def test_the_arc_in_a_batch_is_that_of_sample() -> None:
     u = rng.uniform(-0.5, 1.5, 40).astype(np.float32)
     found = arc(*(torch.from_numpy(x) for x in (a, b, u)))
     np.testing.assert_allclose(found, sphere(a, b.copy(), u), atol=1e-5)
+
+
+def test_calibration_agrees_with_sample_on_rooted_rows_and_has_finite_slopes_at_zero() -> None:
+    real = example_latents((6, 5, 4), (3,))
+    real = dataclasses.replace(real, z=np.maximum(real.z, 0))  # as features behind a ReLU
+    assert (real.z == 0).any()
+    method = Calibration().fit(real, np.random.default_rng(0))
+    source = torch.Generator().manual_seed(0)
+    z, y = torch.from_numpy(real.z).requires_grad_(), torch.from_numpy(real.y)
+    drawn = torch.stack([method.batch(z, y, source)[0] for _ in range(3000)])
+    drawn.mean().backward()
+    assert z.grad is not None and torch.isfinite(z.grad).all()
+    anchors = real.take(np.tile(np.arange(15), 3000))
+    other = torch.from_numpy(method.sample(anchors, np.random.default_rng(1)).z.reshape(3000, 15, 3))
+    roots = drawn.detach().sqrt(), other.sqrt()
+    error = ((roots[0].var(0) + roots[1].var(0)) / 3000).sqrt()
+    assert ((roots[0].mean(0) - roots[1].mean(0)).abs() < 5 * error + 1e-6).all()
+    torch.testing.assert_close(roots[0].var(0), roots[1].var(0), rtol=0.25, atol=1e-4)
+
+
+def test_calibration_without_a_lender_adds_noise() -> None:
+    real = example_latents((1, 1, 1))
+    method = Calibration().fit(real, np.random.default_rng(0))
+    z, y = torch.from_numpy(real.z), torch.from_numpy(real.y)
+    step = torch.stack([method.batch(z, y, torch.Generator().manual_seed(i))[0] - z for i in range(300)])
+    torch.testing.assert_close(step.std(dim=(0, 2)), torch.from_numpy(0.5 * method.rms_), rtol=0.1, atol=0.0)

@@ -6,7 +6,7 @@ No function waits for the device: nothing is read back to Python.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -19,9 +19,9 @@ def tensors(state: State, device: torch.device) -> dict[str, Tensor]:
     return {name: torch.as_tensor(value, device=device) for name, value in state.items()}
 
 
-def on_device(learned: Mapping[str, Tensor] | None, state: State, z: Tensor) -> Mapping[str, Tensor]:
+def on_device(learned: Mapping[str, Tensor] | None, state: Callable[[], State], z: Tensor) -> Mapping[str, Tensor]:
     """The learned tensors that were passed in, or those made from the arrays."""
-    return tensors(state, z.device) if learned is None else learned
+    return tensors(state(), z.device) if learned is None else learned
 
 
 def stratum(y: Tensor, groups: int) -> Tensor:
@@ -42,6 +42,32 @@ def coins(shape: tuple[int, ...], chance: float, generator: torch.Generator) -> 
     numbers = torch.empty(-(-count // 4), dtype=torch.int64, device=generator.device)
     parts = numbers.random_(-(2**63), None, generator=generator).view(torch.int16)[:count]
     return (parts < round((chance - 0.5) * 2**16)).reshape(shape)
+
+
+def factor_noise(
+    factor: Tensor, start: Tensor, groups: Tensor, count: Tensor, terms: int, generator: torch.Generator
+) -> Tensor:
+    r"""(n, d) noise with the mean of the covariances :math:`F_g^\top F_g` of each row's groups.
+
+    A sum of few rows of factors, drawn evenly, with Gaussian weights: the covariance is exact for any number of
+    terms, the shape tends to a Gaussian.
+
+    Args:
+        factor: (R, d) factors of all groups, one below the other; group g owns rows ``start[g]:start[g + 1]``.
+        start: (k + 1,).
+        groups: (n, p) groups, of which the first ``count`` (n, 1) count, each with a row or more.
+        count: (n, 1); a row with none gets zeros.
+        terms: rows to combine.
+        generator: of random numbers.
+    """
+    shape = (len(groups), terms)
+    which, where = torch.rand((2, *shape), generator=generator, device=factor.device)
+    slot = torch.minimum((which * count).long(), (count.long() - 1).clamp(min=0))
+    group = groups.gather(1, slot)
+    size = start[group + 1] - start[group]
+    at = start[group] + torch.minimum((where * size).long(), size - 1)
+    loud = (size * (count > 0) / terms).sqrt() * torch.randn(shape, generator=generator, device=factor.device)
+    return torch.nn.functional.embedding_bag(at, factor, per_sample_weights=loud, mode="sum")
 
 
 def any_partner(n: int, generator: torch.Generator) -> Tensor:

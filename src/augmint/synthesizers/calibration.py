@@ -21,13 +21,13 @@ Paper: Yang, Liu and Xu 2021, "Free Lunch for Few-shot Learning: Distribution Ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 
-from augmint.core.protocols import State, Synthesizer
+from augmint.core.protocols import Batched, State, Synthesizer
 from augmint.core.types import F32, I64, Bool, Draw, Latents, TargetKind, Text
 from augmint.numerics.moments import class_moments
 from augmint.numerics.neighbors import nearest
@@ -45,13 +45,20 @@ from augmint.numerics.rows import (
 from augmint.numerics.spread import F64, Spread, class_parts, fit_spread
 from augmint.synthesizers.noise import anchored_draw
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
 OTHERS = "borrowed: no base, statistics of the other classes"
 ITSELF = "fallback: no base, and no other class of two rows; statistics of its own class"
 NOBODY = "fallback: no class of two rows to borrow from, noise instead of calibration"
 
+BATCH_TERMS = 16
+"""Rows of factors combined in one draw of the batch form."""
+
 
 @dataclass
-class Calibration(Synthesizer):
+class Calibration(Synthesizer, Batched):
     """Rows from a Gaussian around each anchor, calibrated by the base classes near it.
 
     Attributes:
@@ -170,6 +177,55 @@ class Calibration(Synthesizer):
         if (self.lender_label_ == label).all():
             return ITSELF
         return OTHERS if (self.lender_label_ >= 0).any() else ""
+
+    @property
+    def batch_needs_fit(self) -> bool:
+        """Yes: means and covariances of the classes to borrow from."""
+        return True
+
+    def batch_state(self) -> State:
+        """Statistics of the lenders, their variances taken once."""
+        lenders = {**self.lenders_.arrays(), "variance": self.lenders_.variance.astype(np.float32)}
+        return {**lenders, "label": self.lender_label_, "rms": self.rms_}
+
+    def batch(
+        self, z: Tensor, y: Tensor, generator: torch.Generator, learned: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """A draw from each row's calibrated Gaussian; labels stay.
+
+        The covariance is that of :meth:`sample`, drawn from BATCH_TERMS rows of the lenders' factors.
+        """
+        import torch
+
+        from augmint.numerics.batches import factor_noise, on_device, stratum
+
+        found, power = on_device(learned, self.batch_state, z), float(self.power_[0])
+        flat = z.flatten(1).float()
+        # Not clamped at 0, where the slope of a root is infinite.
+        there = flat if power == 1.0 else flat.clamp(min=1e-12) ** power
+        label = stratum(y, len(found["rms"]))
+        which, lends = self._lenders(there, label, found)
+        count = lends.sum(dim=1, keepdim=True)
+        share = lends / count.clamp(min=1)
+        even = (share * (self.dispersion * found["variance"] + found["rest"])[which]).sum(dim=1)
+        even = torch.where(count[:, 0] > 0, even, (self.fallback_strength * found["rms"][label]).square()).sqrt()
+        noise = torch.randn(there.shape, generator=generator, device=z.device)
+        if which.shape[1]:
+            lent = torch.nn.functional.embedding_bag(which, found["mean"], per_sample_weights=lends, mode="sum")
+            there = (there + lent) / (1 + count)
+            there = there + factor_noise(found["factor"], found["start"], which, count, BATCH_TERMS, generator)
+        new = torch.addcmul(there, even[:, None], noise)
+        return (new if power == 1.0 else new.clamp(min=0) ** (1.0 / power)).to(z.dtype).reshape(z.shape), y
+
+    def _lenders(self, there: Tensor, label: Tensor, found: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """(n, k) the lenders of each row, nearest first, and (n, k) 1 where there is one in this slot, else 0."""
+        import torch
+
+        far = torch.cdist(there.detach(), found["mean"])
+        own = found["label"] == label[:, None]
+        far = far.masked_fill(own & ~own.all(dim=1, keepdim=True), torch.inf)
+        distance, which = far.topk(min(self.neighbors, far.shape[1]), dim=1, largest=False)
+        return which, distance.isfinite().to(there.dtype)
 
     def state(self) -> State:
         """The learned arrays."""

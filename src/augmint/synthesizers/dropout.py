@@ -112,7 +112,7 @@ class Dropout(Synthesizer, Batched):
         lost = coins((len(z), *axes), self.share, generator).to(z.dtype)
         if self.fill == "zero":
             return z * (1 - lost) / (1 - self.share), y
-        mean = on_device(learned, self.batch_state(), z)["mean"]
+        mean = on_device(learned, self.batch_state, z)["mean"]
         return z.lerp(mean[stratum(y, len(mean))].to(z.dtype).reshape(z.shape), lost), y
 
     def state(self) -> State:

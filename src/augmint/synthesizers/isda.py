@@ -150,7 +150,7 @@ class Isda(Synthesizer, Batched):
 
         from augmint.numerics.batches import on_device, stratum
 
-        found = on_device(learned, self.batch_state(), z)
+        found = on_device(learned, self.batch_state, z)
         steps, shape = found["steps"], (len(z), self.terms)
         own_row = found["table"][stratum(y, len(found["table"]))]
         first, count, pooled, loud, loud_pooled = (own_row[:, i, None] for i in range(5))

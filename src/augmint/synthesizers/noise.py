@@ -104,7 +104,7 @@ class Noise(Synthesizer, Batched):
 
         from augmint.numerics.batches import beside, on_device, stratum
 
-        rms = on_device(learned, self.batch_state(), z)["rms"]
+        rms = on_device(learned, self.batch_state, z)["rms"]
         noise = torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
         return torch.addcmul(z, noise, beside(self.strength * rms[stratum(y, len(rms))], z)), y
 

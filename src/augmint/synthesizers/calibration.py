@@ -53,7 +53,7 @@ OTHERS = "borrowed: no base, statistics of the other classes"
 ITSELF = "fallback: no base, and no other class of two rows; statistics of its own class"
 NOBODY = "fallback: no class of two rows to borrow from, noise instead of calibration"
 
-BATCH_TERMS = 16
+BATCH_TERMS = 12
 """Rows of factors combined in one draw of the batch form."""
 
 
@@ -221,7 +221,8 @@ class Calibration(Synthesizer, Batched):
         """(n, k) the lenders of each row, nearest first, and (n, k) 1 where there is one in this slot, else 0."""
         import torch
 
-        far = torch.cdist(there.detach(), found["mean"])
+        mean = found["mean"]  # squared distances, without the rows' own size, which no order depends on
+        far = torch.addmm(mean.square().sum(dim=1), there.detach(), mean.T, alpha=-2)
         own = found["label"] == label[:, None]
         far = far.masked_fill(own & ~own.all(dim=1, keepdim=True), torch.inf)
         distance, which = far.topk(min(self.neighbors, far.shape[1]), dim=1, largest=False)

@@ -53,7 +53,7 @@ def cifar(model: str) -> Frozen:
     """CIFAR-10 (5,000 train, 2,000 test rows) at 128 px; maps are pooled to their mean over the cells."""
     archive = dict(np.load(DATA / "images/cifar10_5k_2k.npz"))
     encoder = load_encoder(model, size=IMAGE_PX, path=SQUEEZENET if model == "squeezenet1_1" else None)
-    parts = {k: _cached(f"cifar-{k}-{encoder.space}", archive[f"x_{k}"], encoder.encode) for k in ("train", "test")}
+    parts = {k: cached(f"cifar-{k}-{encoder.space}", archive[f"x_{k}"], encoder.encode) for k in ("train", "test")}
     y, y_test = (archive[f"y_{k}"].astype(np.int64) for k in ("train", "test"))
     names = tuple(str(name) for name in archive["classes"])
     return Frozen(parts["train"], y, parts["test"], y_test, names, encoder.space)
@@ -71,7 +71,7 @@ def texts(name: str) -> Frozen:
     out = np.concatenate([own[: min(HELD_OUT, len(own) // 2)] for own in order])
     rest = np.concatenate([own[min(HELD_OUT, len(own) // 2) :][:500] for own in order])
     encoder = load_encoder("all-MiniLM-L6-v2")
-    parts = [_cached(f"{name}-{k}-{encoder.space}", [known[i] for i in rows], encoder.encode)
+    parts = [cached(f"{name}-{k}-{encoder.space}", [known[i] for i in rows], encoder.encode)
              for k, rows in (("train", rest), ("test", out))]  # fmt: skip
     return Frozen(parts[0], y[rest], parts[1], y[out], classes, encoder.space)
 
@@ -82,7 +82,7 @@ def pooled(frozen: Frozen) -> Frozen:
     return Frozen(parts[0], frozen.y, parts[1], frozen.y_test, frozen.classes, frozen.space)
 
 
-def _cached(key: str, items: Any, encode: Callable[[Any], Array]) -> Array:
+def cached(key: str, items: Any, encode: Callable[[Any], Array]) -> Array:
     """The rows of these items, encoded once on this machine for these weights and this size."""
     path = CACHE / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
     if not path.exists():

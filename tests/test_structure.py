@@ -61,6 +61,8 @@ PLANTED = {
     "the floor imports a room": ("core/registry.py", "import augmint.gates"),
     "a method imports a modality": ("synthesizers/noise.py", "from PIL import Image"),
     "a gate imports a modality": ("gates/novelty.py", "import PIL"),
+    "a score imports a modality": ("evaluation/fidelity.py", "from PIL import Image"),
+    "a score imports a gate": ("evaluation/memorization.py", "import augmint.gates.novelty"),
     "a gate imports models": ("gates/novelty.py", "from augmint.models import load_encoder"),
     "a method imports a gate": ("synthesizers/interpolation.py", "import augmint.gates.novelty"),
     "formats import models": ("formats/images.py", "import augmint.models.hub"),

@@ -1,4 +1,1 @@
-"""Scores on arrays: do minted rows help (intervals), are they true (fidelity), varied (diversity), copied (memorization)?
-
-Nothing here knows a modality, a model or a file.
-"""
+"""Scores on arrays: do minted rows help, are they true, varied, copied? No modality, no model, no file."""

@@ -59,8 +59,8 @@ def ball_scores(real: F32, minted: F32, k: int = 5) -> Balls:
     if min(len(real), len(minted)) < 2:
         return Balls(*[float("nan")] * 4)
     k = min(k, len(real) - 1, len(minted) - 1)
-    a, b = _unit_scale(real, minted)
-    found = crossings(a, nearest(a, a, k, same=True)[0][:, -1], b, nearest(b, b, k, same=True)[0][:, -1])
+    radius, own_radius = (nearest(x, x, k, same=True)[0][:, -1] for x in (real, minted))
+    found = crossings(real, radius, minted, own_radius)
     return Balls(
         float(np.mean(found.holders > 0)),
         float(found.reached.mean()),
@@ -69,47 +69,50 @@ def ball_scores(real: F32, minted: F32, k: int = 5) -> Balls:
     )
 
 
-def _unit_scale(real: F32, minted: F32) -> tuple[F32, F32]:
-    """Both sets around the real mean, scaled by a power of two so that no square overflows."""
-    center = real.mean(axis=0, dtype=np.float64).astype(np.float32)
-    a, b = real - center, minted - center
-    largest = max(float(np.abs(a).max(initial=0.0)), float(np.abs(b).max(initial=0.0)))
-    scale = np.float32(2.0 ** -int(np.clip(np.frexp(largest)[1], -120, 120)))
-    a *= scale
-    b *= scale
-    return a, b
-
-
-def crossings(real: F32, real_radius: F32, minted: F32, minted_radius: F32) -> Crossings:
+def crossings(real: F32, radius: F32, minted: F32, own_radius: F32) -> Crossings:
     """Both sets' balls against the other set's rows, each product made once."""
     out = Crossings(np.zeros(len(minted), np.int64), *(np.zeros(len(real), np.bool_) for _ in range(2)))
+    center = real.mean(axis=0, dtype=np.float64).astype(np.float32)
+    # A power of two, so that no square overflows and no digit changes.
+    largest = max(float(max(x.max(), -x.min())) for x in (real, minted))
+    scale = np.float32(2.0 ** -int(np.clip(np.frexp(largest)[1], -120, 120)))
     for i in range(0, len(minted), BLOCK_ROWS):
         rows = slice(i, i + BLOCK_ROWS)
+        b = _Rows(minted[rows], own_radius[rows], center, scale)
         for j in range(0, len(real), BLOCK_COLUMNS):
             columns = slice(j, j + BLOCK_COLUMNS)
-            _one_block(out, rows, columns, (real, real_radius), (minted, minted_radius))
+            a = _Rows(real[columns], radius[columns], center, scale)
+            _one_block(a, b, out.holders[rows], out.covered[columns], out.reached[columns])
     return out
 
 
-def _one_block(out: Crossings, rows: slice, columns: slice, real: tuple[F32, F32], minted: tuple[F32, F32]) -> None:
-    """Enter what one block of distances, minted ``rows`` by real ``columns``, says."""
-    a, reach, b, own_reach = real[0][columns], real[1][columns], minted[0][rows], minted[1][rows]
-    size_a, size_b = np.einsum("md,md->m", a, a), np.einsum("nd,nd->n", b, b)
-    square: F32 = b @ a.T
+class _Rows:
+    """Some rows and their radii; as they are, and shifted, scaled and squared for the product."""
+
+    def __init__(self, rows: F32, radius: F32, center: F32, scale: np.float32) -> None:
+        self.rows, self.radius = rows, radius
+        self.near_zero: F32 = (rows - center) * scale
+        self.size: F32 = np.einsum("nd,nd->n", self.near_zero, self.near_zero)
+        self.slack: F32 = self.size * np.float32(ROUNDING * np.sqrt(rows.shape[1]))
+        self.limit: F32 = np.square(radius * scale)
+
+
+def _one_block(a: _Rows, b: _Rows, holders: I64, covered: Bool, reached: Bool) -> None:
+    """Enter what one block of distances, minted rows ``b`` by real rows ``a``, says."""
+    square: F32 = b.near_zero @ a.near_zero.T
     square *= -2.0
-    square += size_a
-    square += size_b[:, None]
-    relative = ROUNDING * np.sqrt(a.shape[1])
-    slack = np.float32(relative) * size_a[None, :], np.float32(relative) * size_b[:, None]
-    inside, near = _sorted_out(square, np.square(reach)[None, :], slack)
-    _settle(inside, near, a, b, reach, None)
-    out.holders[rows] += np.count_nonzero(inside, axis=1)
-    out.covered[columns] |= inside.any(axis=0)
-    inside, near = _sorted_out(square, np.square(own_reach)[:, None], slack)
-    known = out.reached[columns] | inside.any(axis=0)
-    near &= ~known
-    _settle(inside, near, a, b, None, own_reach)
-    out.reached[columns] = known | inside.any(axis=0)
+    square += a.size
+    square += b.size[:, None]
+    slack = a.slack[None, :], b.slack[:, None]
+    inside, near = _sorted_out(square, a.limit[None, :], slack)
+    _settle(inside, near, a, b, of_real=True)
+    holders += np.count_nonzero(inside, axis=1)
+    covered |= inside.any(axis=0)
+    inside, near = _sorted_out(square, b.limit[:, None], slack)
+    reached |= inside.any(axis=0)
+    near &= ~reached
+    _settle(inside, near, a, b, of_real=False)
+    reached |= inside.any(axis=0)
 
 
 def _sorted_out(square: F32, limit: F32, slack: tuple[F32, F32]) -> tuple[Bool, Bool]:
@@ -123,13 +126,12 @@ def _sorted_out(square: F32, limit: F32, slack: tuple[F32, F32]) -> tuple[Bool, 
     return inside, near
 
 
-def _settle(inside: Bool, near: Bool, a: F32, b: F32, of_column: F32 | None, of_row: F32 | None) -> None:
+def _settle(inside: Bool, near: Bool, a: _Rows, b: _Rows, *, of_real: bool) -> None:
     """Decide the pairs that are near a border by exact distances, in place."""
     row, column = np.nonzero(near)
     if len(row):
-        apart = _apart(b, a, row, column)
-        limit = of_column[column] if of_column is not None else of_row[row] if of_row is not None else apart
-        inside[row, column] = (apart < limit) | (apart == 0)
+        apart = _apart(b.rows, a.rows, row, column)
+        inside[row, column] = (apart < (a.radius[column] if of_real else b.radius[row])) | (apart == 0)
 
 
 def _apart(b: F32, a: F32, row: I64, column: I64) -> F32:

@@ -102,7 +102,7 @@ def paired(differences: npt.ArrayLike, *, ratio: float = 0.0, level: float = 0.9
     if pairs < 2:
         return Lift(float(delta[0]), np.nan, np.nan, 1.0, p_flip, 1.0, pairs, level)
     variance = (1.0 / pairs + ratio) * float(delta.var(ddof=1))
-    return _student(float(delta.mean()), variance, pairs - 1.0, p_flip, pairs, level, sign_flip(delta, seed=seed))
+    return _student(delta, variance, pairs - 1.0, p_flip, level)
 
 
 def paired_rows(table: npt.ArrayLike, *, level: float = 0.95, seed: int = 0) -> Lift:
@@ -125,27 +125,22 @@ def paired_rows(table: npt.ArrayLike, *, level: float = 0.95, seed: int = 0) -> 
     if cells.ndim != 2 or min(cells.shape) < 2:
         raise ValueError(f"got a table of shape {cells.shape}; expected (pairs, test rows), two or more of each")
     pairs, rows = cells.shape
-    mean = float(cells.mean())
     of_pair, of_row = cells.mean(axis=1), cells.mean(axis=0)
-    rest = cells - of_pair[:, None] - of_row[None, :] + mean
+    rest = cells - of_pair[:, None] - of_row[None, :] + cells.mean()
     square = np.array([rows * of_pair.var(ddof=1), pairs * of_row.var(ddof=1), 0.0])
     square[2] = -np.square(rest).sum() / ((pairs - 1) * (rows - 1))
-    freedom = np.array([pairs - 1.0, rows - 1.0, (pairs - 1.0) * (rows - 1.0)])
     total = max(square[0], square[1], square.sum())
-    down = float(np.square(square[:2] / np.sqrt(freedom[:2])).sum())
-    share = total**2 / down if down > 0 else float(pairs - 1)
-    flips = sign_flip(of_pair, seed=seed)
-    return _student(mean, total / cells.size, max(1.0, share), flips, pairs, level, flips)
+    down = float(square[0] ** 2 / (pairs - 1) + square[1] ** 2 / (rows - 1))
+    freedom = max(1.0, total**2 / down) if down > 0 else pairs - 1.0
+    return _student(of_pair, total / cells.size, freedom, sign_flip(of_pair, seed=seed), level)
 
 
-def _student(
-    mean: float, variance: float, freedom: float, p_flip: float, pairs: int, level: float, exact: float
-) -> Lift:
-    """Interval and test of Student; where all differences are equal, the sign flips ``exact`` have to do."""
-    error = float(np.sqrt(variance))
+def _student(delta: F64, variance: float, freedom: float, p_flip: float, level: float) -> Lift:
+    """Interval and test of Student; where all differences are equal, the sign flips have to do."""
+    mean, error = float(delta.mean()), float(np.sqrt(variance))
     reach = float(stats.t.ppf(0.5 + 0.5 * level, freedom)) * error
-    p = float(2.0 * stats.t.sf(abs(mean) / error, freedom)) if error > 0 else exact
-    return Lift(mean, mean - reach, mean + reach, p, p_flip, p, pairs, level)
+    p = float(2.0 * stats.t.sf(abs(mean) / error, freedom)) if error > 0 else sign_flip(delta)
+    return Lift(mean, mean - reach, mean + reach, p, p_flip, p, len(delta), level)
 
 
 def _finite(numbers: npt.ArrayLike) -> F64:

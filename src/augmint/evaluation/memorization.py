@@ -42,6 +42,9 @@ CLOSEST = 0.5
 AROUND = 5
 """Neighbours that say how far apart real rows are."""
 
+LEAST_ROWS = 20
+"""With fewer different rows there is no telling how near is too near."""
+
 LEAST_NON_MEMBERS = 100
 
 
@@ -65,7 +68,7 @@ class CopyFinder:
     """Finds copies of the rows it was made with.
 
     Args:
-        rows: (m, d), m >= 1. With fewer than three different rows only exact copies are found.
+        rows: (m, d), m >= 1. With fewer than 20 different rows only exact copies are found.
         quantile: q.
         closest: c.
     """
@@ -86,16 +89,15 @@ class CopyFinder:
 
 
 def _spacing(rows: F32) -> tuple[F32, F32]:
-    """m(t) of each of the different rows, and the ratio of each row to the others (none for fewer than three rows)."""
-    if len(rows) < 3:
+    """m(t) of each of the different rows, and the ratio of each row to the others (none where there are too few)."""
+    if len(rows) < LEAST_ROWS:
         return np.ones(len(rows), np.float32), np.empty(0, np.float32)
     apart, at = nearest(rows, rows, AROUND + 1, same=True)
     around = apart[:, :AROUND].mean(axis=1)
     # Without row i, the row nearest to it has one neighbour less where i is among its first.
     mine, beside = apart[at[:, 0]], at[at[:, 0]]
     others = np.where(beside == np.arange(len(rows))[:, None], np.inf, mine)
-    count = min(AROUND, len(rows) - 2)
-    left = np.sort(others, axis=1)[:, :count].mean(axis=1)
+    left = np.sort(others, axis=1)[:, :AROUND].mean(axis=1)
     return around, (apart[:, 0] / left).astype(np.float32)
 
 

@@ -23,7 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from augmint.core.types import F32, I64, Bool
-from augmint.numerics.neighbors import nearest
+from augmint.numerics.candidates import Pairs
+from augmint.numerics.neighbors import nearest, pair_distances
 
 BLOCK_ROWS, BLOCK_COLUMNS = 1024, 2048
 """One block of distances: 8 MiB of float32."""
@@ -105,13 +106,13 @@ def _one_block(a: _Rows, b: _Rows, holders: I64, covered: Bool, reached: Bool) -
     square += b.size[:, None]
     slack = a.slack[None, :], b.slack[:, None]
     inside, near = _sorted_out(square, a.limit[None, :], slack)
-    _settle(inside, near, a, b, of_real=True)
+    _settle(inside, near, square, a, b, of_real=True)
     holders += np.count_nonzero(inside, axis=1)
     covered |= inside.any(axis=0)
     inside, near = _sorted_out(square, b.limit[:, None], slack)
     reached |= inside.any(axis=0)
     near &= ~reached
-    _settle(inside, near, a, b, of_real=False)
+    _settle(inside, near, square, a, b, of_real=False)
     reached |= inside.any(axis=0)
 
 
@@ -126,18 +127,10 @@ def _sorted_out(square: F32, limit: F32, slack: tuple[F32, F32]) -> tuple[Bool, 
     return inside, near
 
 
-def _settle(inside: Bool, near: Bool, a: _Rows, b: _Rows, *, of_real: bool) -> None:
+def _settle(inside: Bool, near: Bool, square: F32, a: _Rows, b: _Rows, *, of_real: bool) -> None:
     """Decide the pairs that are near a border by exact distances, in place."""
     row, column = np.nonzero(near)
     if len(row):
-        apart = _apart(b.rows, a.rows, row, column)
+        pairs = Pairs(row, column, square[near])
+        apart = pair_distances(b.rows, a.rows, pairs).astype(np.float32)
         inside[row, column] = (apart < (a.radius[column] if of_real else b.radius[row])) | (apart == 0)
-
-
-def _apart(b: F32, a: F32, row: I64, column: I64) -> F32:
-    out = np.empty(len(row), np.float32)
-    for at in range(0, len(row), 256):
-        part = slice(at, at + 256)
-        difference = b[row[part]].astype(np.float64) - a[column[part]]
-        out[part] = np.sqrt(np.einsum("pd,pd->p", difference, difference))
-    return out

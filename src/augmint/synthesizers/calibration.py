@@ -184,9 +184,10 @@ class Calibration(Synthesizer, Batched):
         return True
 
     def batch_state(self) -> State:
-        """Statistics of the lenders, their variances taken once."""
-        lenders = {**self.lenders_.arrays(), "variance": self.lenders_.variance.astype(np.float32)}
-        return {**lenders, "label": self.lender_label_, "rms": self.rms_}
+        """Statistics of the lenders; `even` is the variance that every number gets beside a factor's."""
+        even = self.dispersion * self.lenders_.variance + self.lenders_.rest
+        lenders = {name: value for name, value in self.lenders_.arrays().items() if name in ("mean", "factor", "start")}
+        return {**lenders, "even": even.astype(np.float32), "label": self.lender_label_, "rms": self.rms_}
 
     def batch(
         self, z: Tensor, y: Tensor, generator: torch.Generator, learned: Mapping[str, Tensor] | None = None
@@ -206,8 +207,7 @@ class Calibration(Synthesizer, Batched):
         label = stratum(y, len(found["rms"]))
         which, lends = self._lenders(there, label, found)
         count = lends.sum(dim=1, keepdim=True)
-        share = lends / count.clamp(min=1)
-        even = (share * (self.dispersion * found["variance"] + found["rest"])[which]).sum(dim=1)
+        even = (lends * found["even"][which]).sum(dim=1) / count[:, 0].clamp(min=1)
         even = torch.where(count[:, 0] > 0, even, (self.fallback_strength * found["rms"][label]).square()).sqrt()
         noise = torch.randn(there.shape, generator=generator, device=z.device)
         if which.shape[1]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 from augmint.core.errors import UsageError, did_you_mean, unknown
@@ -18,7 +19,7 @@ from augmint.core.errors import UsageError, did_you_mean, unknown
 def names(room: str, table: Mapping[str, str]) -> dict[str, str]:
     """All names of a room: its table and the entry points of group ``augmint.<room>``."""
     found = dict(table)
-    for point in entry_points(group=f"augmint.{room}"):
+    for point in _plug_ins(entry_points, f"augmint.{room}"):
         if point.name in found:
             raise UsageError(
                 f"plug-in {point.value!r} registers {room} {point.name!r}",
@@ -28,6 +29,12 @@ def names(room: str, table: Mapping[str, str]) -> dict[str, str]:
             )
         found[point.name] = point.value
     return found
+
+
+@cache
+def _plug_ins(find: Callable[..., EntryPoints], group: str) -> EntryPoints:
+    """The entry points of a group, found once: each search reads the metadata of all installed packages."""
+    return find(group=group)
 
 
 def lookup(room: str, kind: str, table: Mapping[str, str], name: str) -> type[Any]:

@@ -68,8 +68,8 @@ def candidates(query: F32, rows: F32, k: int, *, same: bool) -> Iterator[Pairs]:
         yield found
         return
     for start in range(0, len(query), step):
-        left = _lifted(query[start : start + step], center)
-        squares = _squares(left, right)
+        left = right if same and step >= m else _lifted(query[start : start + step], center)
+        squares = _gram(right) if left is right else _squares(left, right)
         if same:
             np.fill_diagonal(squares[:, start:], np.inf)
         limit = _reach(_kth(squares if len(probes) == m else squares[:, probes], k), left)
@@ -93,6 +93,16 @@ def _squares(left: F32, right: F32) -> F32:
     turned *= np.float32(-2.0)
     turned[:, -2], turned[:, -1] = 1.0, left[:, -2]
     out: F32 = turned @ right.T
+    return out
+
+
+def _gram(right: F32) -> F32:
+    """(m, m) computed squared distances of lifted rows among themselves: half of a product, then mirrored by BLAS."""
+    inner = right[:, :-2]
+    out: F32 = inner @ inner.T
+    out *= np.float32(-2.0)
+    out += right[:, -2]
+    out += right[:, -2, None]
     return out
 
 

@@ -60,15 +60,14 @@ def nearest(query: F32, rows: F32, k: int, *, same: bool = False) -> tuple[F32, 
 
 
 def pair_distances(query: F32, rows: F32, pairs: Pairs) -> F64:
-    """(p,) distance of each pair, from differences; the squares are added up in float64."""
+    """(p,) distance of each pair, from differences."""
     out = np.empty(len(pairs.query))
     step = max(1, CHUNK_NUMBERS // query.shape[1])
     for start in range(0, len(out), step):
         at = slice(start, start + step)
         difference = rows[pairs.row[at]]
         difference -= query[pairs.query[at]]
-        wide = difference.astype(np.float64)
-        np.einsum("pd,pd->p", wide, wide, out=out[at])
+        out[at] = np.einsum("pd,pd->p", difference, difference)
     return np.sqrt(out)
 
 

@@ -114,7 +114,7 @@ def write(out: npt.NDArray[Any], z: F32) -> None:
 
 def _facts(draw: Draw, anchors: I64) -> Minted:
     """What is to be remembered of a block; stand-ins for rows that a pool could not give are still in it."""
-    notes = Counter() if draw.note is None else Counter(str(note) for note in draw.note if note)
+    notes = Counter() if draw.note is None else Counter(draw.note[draw.note != ""].tolist())
     pick = np.full(len(draw), -1, np.int64) if draw.pick is None else draw.pick
     return Minted(anchors, draw.refs, draw.label_weights, pick, notes)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Self
 
 import numpy as np
@@ -138,7 +139,7 @@ class Neighborhood:
             dice: (n,) numbers in [0, 1) that choose among them.
         """
         labels = strata(anchors)
-        own = np.fromiter((self.position.get(name, -1) for name in anchors.ids.tolist()), np.int64, len(labels))
+        own = np.fromiter(map(self.position.get, anchors.ids.tolist(), repeat(-1)), np.int64, len(labels))
         own = np.where((own >= 0) & (self.label[own] == labels), own, -1)
         out = np.full(len(labels), -1, np.int64)
         for c in np.unique(labels):

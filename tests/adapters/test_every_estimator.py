@@ -10,7 +10,10 @@ import pytest
 from rows import NAMES, quick, uneven
 
 import augmint.adapters as adapters
+from augmint.adapters.sources import row_ids
 from augmint.core.registry import lookup
+from augmint.core.types import Latents
+from augmint.numerics.base_statistics import base_statistics
 from augmint.synthesizers import TABLE
 
 each = pytest.mark.parametrize("name", [name for name, _ in NAMES])
@@ -123,6 +126,20 @@ def test_a_base_lends_and_without_one_the_other_classes_do(name):
     ]:
         with pytest.raises(ValueError, match=message):
             quick(name, X, base=wrong).fit_resample(X, y)
+
+
+def test_statistics_of_a_base_do_for_its_rows():
+    X, y = uneven()
+    X_base, y_base = uneven((30, 30, 30), seed=5)
+    codes = np.unique(y_base, return_inverse=True)[1]
+    names = ("cat", "dog", "owl")
+    rows = Latents(row_ids(90), X_base.astype(np.float32), np.eye(3, dtype=np.float32)[codes], names, space="one")
+    known = base_statistics(rows)
+    lent = quick("CalibrationSampler", X, base=known, space="one")
+    assert len(lent.fit_resample(X, y)[0]) == 120
+    assert set(np.char.partition(lent.parents_[:, 1:].ravel(), ":")[:, 2]) <= {*names}
+    with pytest.raises(ValueError, match="encode both with the same model"):
+        quick("CalibrationSampler", X, base=known).fit_resample(X, y)
 
 
 def test_calibration_without_a_base_says_so():

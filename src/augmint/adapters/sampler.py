@@ -154,7 +154,7 @@ class FeatureAugmenter(LatentSampler):
         random_state: int, numpy Generator or RandomState; None draws fresh numbers, never the global generator's.
         method_options: dict of the method's own options.
         pool: (m, d) unlabelled rows for methods that pick from them.
-        base: pair (X, y) of rows of other classes, for methods that learn from them.
+        base: pair (X, y) of rows of other classes, or their statistics, for methods that learn from them.
         space: name of the space that X is in; ``pool`` and ``base`` that know theirs must agree.
         target: what y means: "auto", "class", "soft", "multilabel" or "number". Whole numbers are classes.
 

@@ -11,6 +11,7 @@ from augmint.adapters.targets import read_target, weights32
 from augmint.core.errors import UsageError
 from augmint.core.protocols import Synthesizer
 from augmint.core.types import Latents, Text
+from augmint.numerics.base_statistics import BaseStatistics
 
 
 def row_ids(count: int) -> Text:
@@ -26,7 +27,7 @@ def read_sources(method: Synthesizer, who: str, real: Latents, pool: Any, base: 
         who: its name, for messages.
         real: the rows they have to fit.
         pool: (n, *shape) array, Latents, or None.
-        base: (array, labels), Latents, or None.
+        base: (array, labels), Latents, statistics of a base set, or None.
 
     Raises:
         UsageError: a source the method does not look at, another space or shape than X's, a base without labels.
@@ -55,12 +56,14 @@ def _unlabelled(given: Any, real: Latents) -> Latents:
 
 
 def _labelled(given: Any, real: Latents) -> Latents:
+    if isinstance(given, BaseStatistics):
+        return given.rows()
     if isinstance(given, Latents):
         return given
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         raise UsageError(
             f"base= of type {type(given).__name__}",
-            expected="a pair (X, y) of rows and their classes, or Latents",
+            expected="a pair (X, y) of rows and their classes, Latents, or BaseStatistics",
             do="pass base=(X_base, y_base)",
             code="base",
         )

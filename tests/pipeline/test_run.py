@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from collections import Counter
 
@@ -204,6 +205,12 @@ def test_gan_leaves_global_random_state_alone_too(digits, tmp_path):
     before = torch.get_rng_state().numpy().tobytes()
     am.augment(digits, tmp_path / "a", **PLAIN, method="gan", method_options={"steps": 3})
     assert torch.get_rng_state().numpy().tobytes() == before
+
+
+def test_the_card_says_what_the_method_measured(digits, tmp_path):
+    am.augment(digits, tmp_path / "a", **PLAIN, method="gan", method_options={"steps": 3})
+    line = next(x for x in (tmp_path / "a" / "README.md").read_text().split("\n") if "own measure of its fit" in x)
+    assert re.search(r"distance -?\d\.\d{4}, coverage [01]\.\d{4} ", line)
 
 
 def test_an_empty_class_is_warned_about_and_keeps_its_place(copy_of, digits, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import yaml
@@ -67,9 +68,22 @@ def _how(assembly: Assembly) -> str:
         *second,
         f"- labels by: {plan.label_by}",
         "- leak_check: none",
+        *_measured(assembly),
     ]
     lines += [f"- {count} samples: {note}" for note, count in assembly.barrier.notes().items()]
     return "\n".join(lines) + "\n"
+
+
+def _measured(assembly: Assembly) -> list[str]:
+    """What the method measured of its own fit, in the codec's space, where it does."""
+    fit = assembly.manifest.load("fit").arrays()
+    found = {name: float(fit[key][0]) for name in ("distance", "coverage") if (key := f"method.{name}") in fit}
+    said = ", ".join(f"{name} {value:.4f}" for name, value in found.items() if math.isfinite(value))
+    return (
+        [f"- the method's own measure of its fit: {said} (`docs/methods/{assembly.setup.plan.method}.md`)"]
+        if said
+        else []
+    )
 
 
 _COLUMNS = """\

@@ -135,10 +135,9 @@ class Gan(Synthesizer):
         progress: Callable[[float], None] | None = None,
     ) -> Self:
         """Train both networks; raises UsageError when there is no row."""
-        rows = checked(real, "gan")
-        self.space_, self.count_ = fit_whitening(rows, self.components), class_counts(real)
-        seed = torch_seed(rng)
+        rows, seed = checked(real, "gan"), torch_seed(rng)
         held = hold_out(strata(real), self.hold_out, rng)
+        self.space_, self.count_ = fit_whitening(rows[~held], self.components), class_counts(real)
         w = self.space_.forward(rows)
         watch = Watch(self._crowd(real, w, held, rng), self.steps, self.patience)
         duel = self.duel(real.take(~held), w[~held], seed)

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from clouds import clouds
 
 from augmint.core.errors import DataError, UsageError
+from augmint.evaluation.balls import ball_scores
+from augmint.evaluation.diversity import vendi_score
 from augmint.evaluation.fidelity import fidelity, label_agreement
+from augmint.evaluation.frechet import frechet_distance
+from augmint.evaluation.kernel import kernel_distance
+from augmint.evaluation.memorization import CopyFinder
 
 NAMES = ["frechet", "kernel", "precision", "recall", "density", "coverage"]
 
@@ -94,3 +102,23 @@ def test_children_of_one_parent_count_as_far_as_they_differ() -> None:
     free = (rng.random(400) < 0.7).astype(float)
     assert width(same) > 2.5 * width(free)
     assert width(np.ones(400)) == pytest.approx(1 - 40 / (40 + 1.96**2), abs=1e-4)  # forty parents, not 400 rows
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        ball_scores,
+        frechet_distance,
+        kernel_distance,
+        lambda a, b: vendi_score(b),
+        lambda a, b: CopyFinder(a).find(b),
+    ],
+)
+def test_memory_is_a_few_blocks(measure: Callable[[np.ndarray, np.ndarray], object]) -> None:
+    """A whole matrix of distances would take 196 MB in float32."""
+    a, b = clouds(7000, 8, 1), clouds(7000, 8, 2)
+    tracemalloc.start()
+    measure(a, b)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 120e6

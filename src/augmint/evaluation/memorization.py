@@ -22,6 +22,7 @@ arXiv:1909.03935; Newcombe 2006, Statistics in Medicine 25.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,9 +75,8 @@ class CopyFinder:
     """
 
     def __init__(self, rows: F32, quantile: float = QUANTILE, closest: float = CLOSEST) -> None:
-        # Adding zero makes -0 and 0 the same bytes.
-        _, self.first = np.unique((rows + np.float32(0)).view(f"V{4 * rows.shape[1]}").ravel(), return_index=True)
-        self.rows = rows[self.first]
+        self.first = _first_of_each(rows)
+        self.rows = rows if len(self.first) == len(rows) else rows[self.first]
         self.spacing, self.own_ratio = _spacing(self.rows)
         self.threshold = min(_low_quantile(self.own_ratio, quantile), closest)
 
@@ -86,6 +86,15 @@ class CopyFinder:
         ratio = (apart / self.spacing[at]).astype(np.float32)
         exact = apart == 0
         return Copies(exact | (ratio < self.threshold), exact, self.first[at], ratio)
+
+
+def _first_of_each(rows: F32) -> I64:
+    """Positions of the different rows, ascending, each where it is first met."""
+    seen: dict[bytes, int] = {}
+    for i, row in enumerate(rows):
+        # Adding zero makes -0 and 0 the same bytes.
+        seen.setdefault(hashlib.blake2b((row + np.float32(0)).tobytes(), digest_size=16).digest(), i)
+    return np.fromiter(seen.values(), np.int64, len(seen))
 
 
 def _spacing(rows: F32) -> tuple[F32, F32]:

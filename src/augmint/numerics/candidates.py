@@ -31,7 +31,7 @@ HELD_PAIRS = 1 << 20
 """Pairs that are held before they are sorted out: 20 MiB; more where 4 k for each row are more."""
 
 PROBES = 4.0
-"""Rows that give the first bound, in units of sqrt(m k): twice as many cost as much as they save later."""
+"""Rows that give the first bound of a query row, in units of sqrt(m k)."""
 
 ROUNDING = 8.0 * float(np.finfo(np.float32).eps)
 
@@ -58,22 +58,22 @@ def candidates(query: F32, rows: F32, k: int, *, same: bool) -> Iterator[Pairs]:
         same: ``query`` is ``rows``, and no row is its own neighbour.
     """
     m = len(rows)
-    center = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    right = _lifted(rows, center)
-    count = int(PROBES * np.sqrt(m * (k + same)))
-    probes = np.sort(np.random.default_rng(0).choice(m, count, replace=False)) if 2 * count < m else np.arange(m)
     step = max(1, BLOCK_NUMBERS // m)
-    found = _triangle(right, probes, k, step) if same and step < m else None
+    center = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    found = _triangle(rows, center, k, step) if same and step < m else None
     if found is not None:
         yield found
         return
+    right = _lifted(rows, center)
+    count = int(PROBES * np.sqrt(m * k))
+    probes = np.sort(np.random.default_rng(0).choice(m, count, replace=False)) if 2 * count < m else None
     for start in range(0, len(query), step):
         left = right if same and step >= m else _lifted(query[start : start + step], center)
         squares = _gram(right) if left is right else _squares(left, right)
         if same:
             np.fill_diagonal(squares[:, start:], np.inf)
-        limit = _reach(_kth(squares if len(probes) == m else squares[:, probes], k), left)
-        for part in _in_parts(squares, left, limit, k):
+        kth = _kth(squares if probes is None else squares[:, probes], k)
+        for part in _in_parts(squares, left, _reach(kth, left), k, sort=probes is not None):
             yield Pairs(part.query + start, part.row, part.square)
 
 
@@ -121,25 +121,34 @@ def _reach(kth: F32, left: F32) -> F32:
     return out
 
 
-def _in_parts(squares: F32, left: F32, limit: F32, k: int) -> Iterator[Pairs]:
+def _in_parts(squares: F32, left: F32, limit: F32, k: int, *, sort: bool) -> Iterator[Pairs]:
     """Candidates of a block of query rows, in parts that are not too large where many rows tie."""
     inside = squares <= limit[:, None]
     part = np.cumsum(np.count_nonzero(inside, axis=1)) // max(HELD_PAIRS // 4, squares.shape[1])
     for rows in np.split(np.arange(len(left)), np.flatnonzero(np.diff(part)) + 1):
         at = slice(int(rows[0]), int(rows[-1]) + 1)
-        found, _ = _closest(_marked(squares[at], inside[at]), left[at], k, limit[at])
+        found = _marked(squares[at], inside[at])
+        if sort:
+            found, _ = _closest(found, left[at], k, limit[at])
         yield Pairs(found.query + at.start, found.row, found.square)
 
 
-def _triangle(right: F32, probes: I64, k: int, step: int) -> Pairs | None:
-    """Candidates of all rows among themselves, each product used twice; None where too many rows tie."""
-    n, held, count = len(right), list[Pairs](), 0
-    most = max(HELD_PAIRS, 4 * k * n)
-    limit = _first_limits(right, probes, k, step)
-    for start in range(0, n, step):
-        stop = min(start + step, n)
+def _triangle(rows: F32, center: F32, k: int, step: int) -> Pairs | None:
+    """Candidates of all rows among themselves, each product used twice; None where too many rows tie.
+
+    The rows are shuffled, so that the first block of them is a fair sample, and so are all blocks seen so far.
+    """
+    n, held, count = len(rows), list[Pairs](), 0
+    order = np.random.default_rng(0).permutation(n)
+    right = _lifted(rows[order], center)
+    limit = np.full(n, np.inf, np.float32)
+    most, first = max(HELD_PAIRS, 4 * k * n), max(2 * step, k + 1)
+    for start in (0, *range(first, n, step)):
+        stop = min(start + (step if start else first), n)
         squares = _squares(right[start:stop], right[start:])
         np.fill_diagonal(squares, np.inf)
+        if start == 0:
+            limit = _reach(_kth_above(squares, k), right)
         across = _marked(squares, squares <= limit[start:stop, None])
         later = np.where(np.arange(start, n) < stop, np.float32(-np.inf), limit[start:])
         down = _marked(squares, squares <= later)
@@ -152,19 +161,15 @@ def _triangle(right: F32, probes: I64, k: int, step: int) -> Pairs | None:
             held, count = [pairs], len(pairs.query)
             if 2 * count > most:
                 return None
-    return held[0]
+    found = Pairs(order[held[0].query], order[held[0].row], held[0].square)
+    return found.take(np.argsort(found.query, kind="stable"))
 
 
-def _first_limits(right: F32, probes: I64, k: int, step: int) -> F32:
-    """(n,) the bound of each row among all, from its distances to the probes; a probe does not count itself."""
-    met = np.searchsorted(probes, np.arange(len(right)))
-    out = []
-    for start in range(0, len(right), step):
-        squares = _squares(right[start : start + step], right[probes])
-        own = probes[(probes >= start) & (probes < start + step)]
-        squares[own - start, met[own]] = np.inf
-        out.append(_kth(squares, k))
-    return _reach(np.concatenate(out), right)
+def _kth_above(squares: F32, k: int) -> F32:
+    """(m,) the k-th smallest number of each column."""
+    width = max(1, BLOCK_NUMBERS // (4 * len(squares)))
+    parts = [_kth(squares[:, i : i + width].T, k) for i in range(0, squares.shape[1], width)]
+    return np.concatenate(parts)
 
 
 def _marked(squares: F32, inside: Bool) -> Pairs:

@@ -1,12 +1,16 @@
 """Few-shot table: does a method help a logistic regression on frozen features of 1, 2 or 5 rows a class?
 
 CIFAR-10; classes 0, 2, 4, 6, 8 are the base (500 rows each), 1, 3, 5, 7, 9 are novel. 20 draws of novel rows from the
-train split, measured on all novel test rows. Each arm chooses among 24 settings (its own times the student's C; arms
-without settings of their own have 24 values of C) on 12 episodes of the base classes: three of them play the novel
-ones, two the base. The chosen setting is then used on all draws; differences to the arm "none" are paired by draw.
+train split, measured on all novel test rows; differences to the arm "none" are paired by draw. Each arm chooses among
+24 settings (its own times the student's C; arms without settings of their own have 24 values of C) by its mean accuracy
+on 12 episodes of classes that are not novel, and keeps them for all draws. Two kinds of episodes, two tables:
+
+* "cifar": three of the five base classes play the novel ones, the other two the base;
+* "tiny-imagenet": five of 40 classes of tiny-ImageNet play the novel ones, five others the base, as many as measured.
 
 Features: SqueezeNet 1.1 (ImageNet), pooled, 512 numbers; tiny-image latents, mean over the cells, 64 numbers. The
-arms named "embedded base" borrow from the statistics that ship with tiny-image, not from CIFAR's base classes.
+arms named "embedded base" borrow from the statistics that ship with tiny-image, not from CIFAR's base classes (where
+settings are chosen on tiny-ImageNet, without those of the classes that play the novel ones).
 
 Run: flock /tmp/cpu.lock python benchmarks/fewshot.py       (writes benchmarks/results/fewshot.json)
 """
@@ -26,7 +30,7 @@ import numpy as np
 from arms import Arm, Array, Rows, both, children, grid, latents, mean_interval, student
 from augmint.core.types import Latents
 from augmint.models.base_statistics import base_statistics
-from frozen import IMAGE_PX, Frozen, cifar, pooled
+from frozen import IMAGE_PX, Frozen, cifar, pooled, tiny_imagenet
 
 OUT = Path(__file__).with_name("results") / "fewshot.json"
 BASE, NOVEL = [0, 2, 4, 6, 8], [1, 3, 5, 7, 9]
@@ -55,44 +59,59 @@ class Episode:
 
     real: Latents
     base: Latents
+    embedded: Latents | None
     x_test: Array
     y_test: Array
     seed: int
 
 
 class Table:
-    """The episodes of one encoder."""
+    """The episodes of one encoder, and what settings are chosen on: CIFAR's base classes, or other data."""
 
-    def __init__(self, data: Frozen, embedded: Latents | None) -> None:
-        self.data, self.embedded = data, embedded
+    def __init__(self, data: Frozen, other: Frozen | None, embedded: Latents | None) -> None:
+        self.data, self.other, self.embedded = data, other, embedded
         rows = data.x[np.isin(data.y, BASE)].astype(np.float64)
         self.shift = rows.mean(axis=0)
         self.scale = float(np.sqrt(np.square(rows - self.shift).sum(axis=1).mean()))
 
-    def episode(self, shots: int, seed: int, tuning: bool) -> Episode:
-        """Novel classes against the base, or three base classes against the other two."""
-        rng = np.random.default_rng([seed, shots, tuning])
-        order = rng.permutation(BASE) if tuning else np.array([*NOVEL, *BASE])
-        novel, base = np.split(order, [3 if tuning else len(NOVEL)])
-        picks = [rng.permutation(np.flatnonzero(self.data.y == c)) for c in novel]
+    def episode(self, shots: int, seed: int) -> Episode:
+        """The novel classes against the base, on CIFAR's test rows."""
+        known = np.isin(self.data.y_test, NOVEL)
+        test = self.data.x_test[known], self.data.y_test[known]
+        return self.of(self.data, np.array(NOVEL), np.array(BASE), shots, seed, test)
+
+    def rehearsal(self, shots: int, seed: int) -> Episode:
+        """Classes that are not novel against others, on rows that are not learned from."""
+        rng = np.random.default_rng([seed, 7])
+        if self.other is None:
+            novel, base = np.split(rng.permutation(BASE), [3])
+            return self.of(self.data, novel, base, shots, seed, None)
+        novel, base = np.split(rng.permutation(len(self.other.classes))[:10], [5])
+        return self.of(self.other, novel, base, shots, seed, None)
+
+    def of(
+        self, data: Frozen, novel: Array, base: Array, shots: int, seed: int, test: tuple[Array, Array] | None
+    ) -> Episode:
+        """Few rows of ``novel``, all rows of ``base``; where no test is given, up to 100 other rows of each class."""
+        rng = np.random.default_rng([seed, shots])
+        picks = [rng.permutation(np.flatnonzero(data.y == c)) for c in novel]
         few = np.concatenate([own[:shots] for own in picks])
-        real = latents(self.data.x[few], np.repeat(np.arange(len(novel)), shots), len(novel))
-        lent = np.flatnonzero(np.isin(self.data.y, base))
-        lenders = latents(self.data.x[lent], np.searchsorted(np.sort(base), self.data.y[lent]), len(base), prefix="b")
-        if tuning:
-            out = np.concatenate([own[shots : shots + 100] for own in picks])
-            x, y = self.data.x[out], self.data.y[out]
-        else:
-            x, y = self.data.x_test, self.data.y_test
-        known = np.isin(y, novel)
+        real = latents(data.x[few], np.repeat(np.arange(len(novel)), shots), len(novel))
+        lent = np.flatnonzero(np.isin(data.y, base))
+        lenders = latents(data.x[lent], np.searchsorted(np.sort(base), data.y[lent]), len(base), prefix="b")
+        out = np.concatenate([own[shots : shots + 100] for own in picks])
+        x, y = test or (data.x[out], data.y[out])
+        embedded = self.embedded
+        if embedded is not None and data is self.other:
+            embedded = embedded.take(~np.isin(embedded.labels, [int(data.classes[c]) for c in novel]))
         place = {int(c): i for i, c in enumerate(novel)}
-        return Episode(real, lenders, x[known], np.array([place[int(c)] for c in y[known]]), seed)
+        return Episode(real, lenders, embedded, x, np.array([place[int(c)] for c in y]), seed)
 
     def accuracies(self, arm: Arm, options: dict[str, Any], strengths: list[float], episode: Episode) -> list[float]:
         """Share of right answers for each C."""
         made = None
         if arm.method:
-            base = {"": None, "base": episode.base, "embedded": self.embedded}[arm.base]
+            base = {"": None, "base": episode.base, "embedded": episode.embedded}[arm.base]
             anchors = np.repeat(np.arange(len(episode.real)), MADE * episode.real.y.shape[1] // len(episode.real))
             made = children(arm, options, episode.real, anchors, base, episode.seed)
         rows = both(episode.real, made)
@@ -105,9 +124,9 @@ class Table:
         return np.asarray((x - self.shift) / self.scale)
 
     def choose(self, arm: Arm, shots: int) -> tuple[dict[str, Any], float, float]:
-        """The best of 24 settings on episodes of the base classes, and its accuracy there."""
+        """The best of 24 settings on episodes of classes that are not novel, and its accuracy there."""
         strengths = FEW if arm.method else MANY
-        episodes = [self.episode(shots, 1000 + e, True) for e in range(EPISODES)]
+        episodes = [self.rehearsal(shots, 1000 + e) for e in range(EPISODES)]
         found = [
             (np.mean([self.accuracies(arm, dict(options), strengths, e) for e in episodes], axis=0), dict(options))
             for options in arm.settings
@@ -120,14 +139,14 @@ class Table:
         """Every cell: arms by shots."""
         cells: dict[str, Any] = {}
         for shots in SHOTS:
-            episodes = [self.episode(shots, draw, False) for draw in range(draws)]
+            episodes = [self.episode(shots, draw) for draw in range(draws)]
             plain: Array = np.zeros(draws)
             for arm in arms:
                 options, c, tuned = self.choose(arm, shots)
                 right = np.array([self.accuracies(arm, options, [c], episode)[0] for episode in episodes])
                 plain = right if arm.name == "none" else plain
                 cell = {"accuracy": mean_interval(right), "gain": mean_interval(right - plain)}
-                chosen = {**options, "C": c, "accuracy_on_base_episodes": round(100 * tuned, 2)}
+                chosen = {**options, "C": c, "accuracy_there": round(100 * tuned, 2)}
                 cells.setdefault(arm.name, {})[str(shots)] = {**cell, "chosen": chosen}
                 print(f"{shots} {arm.name:28s} {cell['accuracy']['mean']:6.2f} {cell['gain']} {chosen}", flush=True)
         return cells
@@ -148,14 +167,17 @@ def main() -> None:
     parser.add_argument("--only", default="", help="squeezenet1_1 or tiny-image")
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
-    start, tables = time.perf_counter(), {}
+    start = time.perf_counter()
+    tables: dict[str, Any] = {}
     for name in [arguments.only] if arguments.only else ["squeezenet1_1", "tiny-image"]:
         data = pooled(cifar(name))
         embedded = embedded_base(data) if name == "tiny-image" else None
         more = [dataclasses.replace(a, name=f"{a.name}, embedded base", base="embedded") for a in ARMS if a.base]
-        print(name, data.x.shape, data.space, flush=True)
-        cells = Table(data, embedded).run(ARMS + (more if embedded else []), arguments.draws)
-        tables[name] = {"space": data.space, "numbers": data.x.shape[1], "cells": cells}
+        for kind, other in (("cifar", None), ("tiny-imagenet", pooled(tiny_imagenet(name)))):
+            print(name, data.x.shape, data.space, kind, flush=True)
+            cells = Table(data, other, embedded).run(ARMS + (more if embedded else []), arguments.draws)
+            facts = {"encoder": name, "chosen_on": kind, "space": data.space, "numbers": data.x.shape[1]}
+            tables[f"{name}, settings chosen on {kind}"] = {**facts, "cells": cells}
     facts = {"draws": arguments.draws, "episodes": EPISODES, "made_per_class": MADE, "settings_per_arm": len(MANY)}
     facts |= {"base": BASE, "novel": NOVEL, "seconds": round(time.perf_counter() - start)}
     arguments.out.write_text(json.dumps({**facts, "tables": tables}, indent=2) + "\n", encoding="utf8")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from augmint.models import get_card, load_encoder
 
@@ -57,6 +59,18 @@ def cifar(model: str) -> Frozen:
     y, y_test = (archive[f"y_{k}"].astype(np.int64) for k in ("train", "test"))
     names = tuple(str(name) for name in archive["classes"])
     return Frozen(parts["train"], y, parts["test"], y_test, names, encoder.space)
+
+
+def tiny_imagenet(model: str) -> Frozen:
+    """Every fifth class of tiny-ImageNet, 50 train rows each, encoded alike; for choosing settings."""
+    archive = dict(np.load(DATA / "images/tiny_imagenet200_10k_4k.npz"))
+    encoder = load_encoder(model, size=IMAGE_PX, path=SQUEEZENET if model == "squeezenet1_1" else None)
+    rows = np.flatnonzero(archive["y_train"] % 5 == 0)
+    blob, off = archive["train_bytes"], archive["train_off"]
+    images = [np.asarray(Image.open(io.BytesIO(blob[off[i] : off[i + 1]].tobytes())).convert("RGB")) for i in rows]
+    x = _cached(f"tiny-imagenet-{encoder.space}", images, encoder.encode)
+    y = (archive["y_train"][rows] // 5).astype(np.int64)
+    return Frozen(x, y, x[:0], y[:0], tuple(str(5 * c) for c in range(40)), encoder.space)
 
 
 def texts(name: str) -> Frozen:

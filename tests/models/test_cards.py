@@ -51,7 +51,7 @@ def test_embedded_model_makes_what_its_card_says(card: Card) -> None:
 
 def test_no_embedded_file_without_a_card() -> None:
     named = {file.name for card in EMBEDDED_CARDS for file in card.files}
-    named |= {card.base.file.name for card in EMBEDDED_CARDS if card.base}
+    named |= {base.file.name for card in EMBEDDED_CARDS for base in card.bases}
     assert {path.name for path in WEIGHTS.iterdir()} <= named
 
 

@@ -45,7 +45,7 @@ def test_made_rows_have_the_mean_and_the_low_rank_covariance() -> None:
 def test_cut_statistics_keep_all_variance(shared: int, rank: int) -> None:
     rows = base(40, (50, 50))
     found = base_statistics(rows, shared=shared, rank=rank)
-    made = found.rows()
+    made = found.rows(beside=True)
     for c in (0, 1):
         total = rows.z[rows.labels == c].var(axis=0, ddof=1).sum()
         caught = np.square(found.factor[c]).sum() + found.loud[c] * (found.along.sum() + found.beside.sum())
@@ -59,6 +59,24 @@ def test_the_file_holds_the_statistics_in_half_precision() -> None:
     back = BaseStatistics.load(found.arrays(), found.classes, found.space)
     assert back.shape == (6,) and back.classes == found.classes
     np.testing.assert_allclose(back.rows().z, found.rows().z, rtol=0.02, atol=0.05)
+
+
+def test_without_the_rest_only_shared_directions_move() -> None:
+    found = base_statistics(base(40, (50, 50)), shared=5, rank=2)
+    steps = found.rows().z - found.mean.repeat(4, axis=0)
+    np.testing.assert_allclose(steps @ found.basis.T @ found.basis, steps, atol=1e-3)
+    assert np.abs(found.rows(beside=True).z - found.rows().z).max() > 0.1
+
+
+def test_folded_maps_have_the_statistics_of_their_averaged_cells() -> None:
+    rows = example_latents((30, 20), (3, 4, 4))
+    small = dataclasses.replace(rows, z=rows.z.reshape(-1, 3, 2, 2, 2, 2).mean(axis=(3, 5)))
+    folded, plain = base_statistics(rows, fold=2), base_statistics(small)
+    np.testing.assert_allclose(folded.mean, plain.mean, atol=1e-5)
+    made = folded.rows()
+    assert made.shape == (3, 4, 4)
+    np.testing.assert_allclose(made.z[:, :, ::2, ::2], plain.rows().z, atol=1e-3)
+    assert np.array_equal(made.z[:, :, ::2, ::2], made.z[:, :, 1::2, 1::2])
 
 
 def test_maps_keep_their_shape() -> None:

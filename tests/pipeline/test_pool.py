@@ -21,7 +21,20 @@ from augmint.pipeline.progress import Progress
 from augmint.pipeline.replay import replay
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.verify import verify
-from support import PLAIN, Run, child_bytes, children, digit_images, jsonl, metadata, pixels_of, save, snapshot, sums
+from support import (
+    PLAIN,
+    Run,
+    child_bytes,
+    children,
+    digit_images,
+    jsonl,
+    metadata,
+    pixels_of,
+    save,
+    snapshot,
+    sums,
+    write_digits,
+)
 
 PICKS = {**PLAIN, "method": "retrieval", "method_options": {"confidence": 0.4}, "unit_size": 3}
 """Small, no gates but the judge's word on the label."""
@@ -326,14 +339,18 @@ def test_a_base_lends_statistics_and_nothing_of_it_is_written(inputs: Inputs, tm
     assert caught.value.code == "other-run" and "base" in caught.value.got
 
 
-def test_without_a_base_the_classes_of_the_pretraining_lend(inputs: Inputs, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rows", "lends"), [(3, True), (5, False)])
+def test_without_a_base_and_with_few_rows_the_classes_of_the_pretraining_lend(
+    tmp_path: Path, rows: int, lends: bool
+) -> None:
     told = Told()
-    options = {**PLAIN, "size": 128, "method": "delta", "factor": 1.1, "progress": told}
-    result = am.augment(inputs.data, tmp_path / "o", **options)
-    assert any("200 classes that tiny-image was pretrained on" in line for line in told.lines) and not result.fallbacks
-    rows = children(tmp_path / "o")
-    assert any(ref.startswith("base:tiny-imagenet-") for row in rows for ref in row["refs"])
-    assert replay(tmp_path / "o", rows[0]["id"]).identical
+    data = write_digits(tmp_path / "in", {"0": rows, "1": rows})
+    options = {**PLAIN, "size": 128, "method": "delta", "factor": 1.2, "progress": told}
+    result = am.augment(data, tmp_path / "o", **options)
+    assert any("200 classes that tiny-image was pretrained on" in line for line in told.lines) == lends
+    refs = [ref for row in children(tmp_path / "o") for ref in row["refs"]]
+    assert any(ref.startswith("base:tiny-imagenet-") for ref in refs) == lends == (not result.fallbacks)
+    assert replay(tmp_path / "o", children(tmp_path / "o")[0]["id"]).identical
 
 
 def test_soft_labels_of_two_parents_are_written(inputs: Inputs, tmp_path: Path) -> None:

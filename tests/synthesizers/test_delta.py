@@ -78,8 +78,16 @@ def test_random_draws_classes_and_rows_evenly() -> None:
 
 
 def test_of_a_base_at_most_so_many_rows_are_kept() -> None:
-    method = Delta(most=5).fit(example_latents(), np.random.default_rng(0), base=base_rows((20, 3, 1)))
+    method = Delta(most=5, pairs="random").fit(example_latents(), np.random.default_rng(0), base=base_rows((20, 3, 1)))
     assert np.bincount(method.label_).tolist() == [5, 3]
+
+
+def test_of_a_base_only_classes_near_to_real_rows_are_kept() -> None:
+    base = base_rows((9, 9, 9))
+    real = example_latents((1,))
+    real = dataclasses.replace(real, z=base.z[10:11] + np.float32(0.01))
+    method = Delta(neighbors=2).fit(real, np.random.default_rng(0), base=base)
+    assert set(method.label_) == {1} and len(method.rows_) == 9
 
 
 def test_ragged_steps_end_where_a_row_ends() -> None:

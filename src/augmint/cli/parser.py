@@ -141,7 +141,7 @@ def _run(commands: Commands[_Parser], name: str) -> None:
     parser.add_argument(
         "--base",
         metavar="DIR",
-        help="another labelled data set, for methods that borrow from it (default: what ships with the model)",
+        help="another labelled data set, for methods that borrow from it (else: other classes, or the model's own)",
     )
     plan = parser.add_argument_group("what to make (also keys of --config)")
     plan.add_argument("--config", metavar="FILE", help="YAML file; flags win over it")

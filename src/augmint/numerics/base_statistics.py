@@ -8,10 +8,14 @@ number outside of them. A few hundred classes of thousands of numbers are a few 
 read off.
 
 Methods take rows, so :meth:`BaseStatistics.rows` makes some that have these statistics: pairs
-:math:`\mu_c \pm u_j`, where the u_j are F_c turned by a fixed random rotation plus noise of variances w and v. Mean and
-the low-rank part are exact, the rest is so on average.
+:math:`\mu_c \pm u_j`, where the u_j are F_c turned by a fixed random rotation plus noise of the variance w. Mean and
+low-rank part are exact, w is so on average. v has no shape, and decodes to grain, so it is added only when asked for.
 
-Shapes: mean (K, d), basis B (q, d), factor F (K, r, q), along w (q,), beside v (d,), loud l (K,), count (K,).
+Maps may be folded: statistics are then those of f x f cells averaged, and rows that are made repeat them. The strong
+directions of a map are smooth, so little of them is lost, and f^2 of the size is saved.
+
+Shapes (d after folding): mean (K, d), basis B (q, d), factor F (K, r, q), along w (q,), beside v (d,), loud l (K,),
+count (K,).
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ class BaseStatistics:
         classes: K names.
         space: of the rows they were taken of.
         shape: of one row.
+        fold: f, side of the squares of cells that were averaged; 1 for none.
         mean: (K, d).
         basis: (q, d) orthonormal rows.
         factor: (K, r, q).
@@ -47,6 +52,7 @@ class BaseStatistics:
     classes: tuple[str, ...]
     space: str
     shape: tuple[int, ...]
+    fold: int
     mean: F32
     basis: F32
     factor: F32
@@ -55,8 +61,12 @@ class BaseStatistics:
     loud: F32
     count: I64
 
-    def rows(self) -> Latents:
-        """2 r rows of each class with its mean and covariance, the same at every call; ids are ``CLASS#0``, ..."""
+    def rows(self, *, beside: bool = False) -> Latents:
+        """2 r rows of each class with its mean and covariance, the same at every call; ids are ``CLASS#0``, ...
+
+        Args:
+            beside: add the variance outside of the shared directions, as white noise.
+        """
         classes, pairs = self.factor.shape[:2]
         width = self.mean.shape[1]
         rng = np.random.default_rng(0)
@@ -65,39 +75,40 @@ class BaseStatistics:
         for c in range(classes):
             turn = np.linalg.qr(rng.standard_normal((pairs, pairs)))[0].astype(np.float32)
             dice = rng.standard_normal((pairs, len(self.basis) + width), dtype=np.float32)
-            dice *= np.sqrt(self.loud[c] / pairs * np.concatenate([self.along, self.beside]))
+            dice *= np.sqrt(self.loud[c] / pairs * np.concatenate([self.along, beside * self.beside]))
             shared = turn @ self.factor[c] + dice[:, : len(self.basis)]
             step = size * (shared @ self.basis + dice[:, len(self.basis) :])
             z[c] = self.mean[c] + np.concatenate([step, -step])
         ids = text_array([f"{name}#{i}" for name in self.classes for i in range(2 * pairs)])
         y = np.repeat(np.eye(classes, dtype=np.float32), 2 * pairs, axis=0)
-        return Latents(ids, z.reshape(-1, *self.shape), y, self.classes, space=self.space)
+        return Latents(ids, _unfold(z.reshape(-1, width), self.shape, self.fold), y, self.classes, space=self.space)
 
     def arrays(self) -> State:
         """The arrays, half precision, for a file; names of classes and space go beside them."""
         half = {name: getattr(self, name).astype(np.float16) for name in _HALF}
-        return {**half, "count": self.count, "shape": np.asarray(self.shape, np.int64)}
+        return {**half, "count": self.count, "shape": np.asarray([self.fold, *self.shape], np.int64)}
 
     @classmethod
     def load(cls, arrays: State, classes: tuple[str, ...], space: str) -> BaseStatistics:
         """The inverse of :meth:`arrays`."""
         whole = {name: arrays[name].astype(np.float32) for name in _HALF}
-        shape = tuple(int(n) for n in arrays["shape"])
-        return cls(classes=classes, space=space, shape=shape, count=arrays["count"], **whole)
+        fold, *shape = (int(n) for n in arrays["shape"])
+        return cls(classes=classes, space=space, shape=tuple(shape), fold=fold, count=arrays["count"], **whole)
 
 
 _HALF = ("mean", "basis", "factor", "along", "beside", "loud")
 
 
-def base_statistics(base: Latents, *, shared: int = 96, rank: int = 8) -> BaseStatistics:
+def base_statistics(base: Latents, *, shared: int = 64, rank: int = 6, fold: int = 1) -> BaseStatistics:
     """Statistics of a labelled set; classes of one row have a mean and no spread.
 
     Args:
         base: rows with class labels.
         shared: q, directions that all classes share; cut to what the rows span.
         rank: r, directions of each class.
+        fold: f; maps (C, h, w) only, and h and w are multiples of it.
     """
-    rows, labels, classes = checked(base, "base statistics"), base.labels, base.y.shape[1]
+    rows, labels, classes = _fold(checked(base, "base statistics"), base.shape, fold), base.labels, base.y.shape[1]
     mean = fit_spread(rows, class_parts(labels, classes), rank=1).mean
     inner = rows - mean[labels]
     basis = _strongest(inner, shared)
@@ -118,6 +129,7 @@ def base_statistics(base: Latents, *, shared: int = 96, rank: int = 8) -> BaseSt
         classes=base.classes,
         space=base.space,
         shape=base.shape,
+        fold=fold,
         mean=mean,
         basis=basis.astype(np.float32),
         factor=factor,
@@ -126,6 +138,24 @@ def base_statistics(base: Latents, *, shared: int = 96, rank: int = 8) -> BaseSt
         loud=(total * spread / max(float(total.sum()), 1e-12)).astype(np.float32),
         count=count,
     )
+
+
+def _fold(rows: F32, shape: tuple[int, ...], fold: int) -> F32:
+    """(n, d / f^2) rows of maps whose cells are averaged f x f."""
+    if fold == 1:
+        return rows
+    channels, high, wide = shape
+    cells = rows.reshape(len(rows), channels, high // fold, fold, wide // fold, fold)
+    return np.asarray(cells.mean(axis=(3, 5)).reshape(len(rows), -1))
+
+
+def _unfold(rows: F32, shape: tuple[int, ...], fold: int) -> F32:
+    """(n, *shape) with every cell of a folded map f x f times."""
+    if fold == 1:
+        return rows.reshape(len(rows), *shape)
+    channels, high, wide = shape
+    cells = rows.reshape(len(rows), channels, high // fold, wide // fold)
+    return cells.repeat(fold, axis=2).repeat(fold, axis=3)
 
 
 def _strongest(inner: F32, shared: int) -> F64:

@@ -106,7 +106,8 @@ def augment(
         out: the folder to write; the same call resumes it, another plan in it is refused.
         pool: unlabelled samples of the same kind, for methods that pick from them (``retrieval``).
         base: another labelled data set, for methods that borrow statistics; nothing of it is written. Without one they
-            borrow from the classes the model was pretrained on, where statistics of these ship with it.
+            borrow from the other classes or, where fewer than two of these have five samples, from the classes the
+            model was pretrained on.
         config: a YAML file with keys of :class:`~augmint.pipeline.plan.Plan`; ``values`` win over it.
         workers: processes; the result is the same bytes for any number. From a script, more than one needs the
             usual ``if __name__ == "__main__":`` guard.
@@ -262,7 +263,8 @@ class _Run:
         if "pool" in self.setup.sources:
             second["pool"] = pool_latents(self.manifest, self.setup, self.real, self.progress)
         given = "base" in self.setup.sources
-        base = base_latents(self.manifest, self.setup) if given else embedded_base(self.setup, self.progress)
+        told = (self.setup, self.real, self.progress)
+        base = base_latents(self.manifest, self.setup) if given else embedded_base(*told)
         if base is not None:
             second["base"] = base
         self.progress.stage("fit", 1.0, "share")

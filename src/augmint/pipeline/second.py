@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,9 @@ from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.setup import UNITS, Setup
 from augmint.pipeline.workers import Anchor, EncodeJob, pixel_hash
+
+ENOUGH = 5
+"""Rows from which on a class of the data lends to others."""
 
 ENCODE_UNIT = 64
 """Entries of one encode unit; rows do not depend on it."""
@@ -52,9 +56,15 @@ def base_latents(manifest: Manifest, setup: Setup) -> Latents:
     return as_latents(z, rows, setup.sources["base"].listing.classes, setup.space)
 
 
-def embedded_base(setup: Setup, progress: Progress) -> Latents | None:
-    """Where the user gives no base: the classes that the model was pretrained on, if their statistics ship with it."""
-    found = base_statistics(setup.model.name, setup.plan.size) if "base" in setup.plan.synthesizer().uses else None
+def embedded_base(setup: Setup, real: Rows, progress: Progress) -> Latents | None:
+    """Statistics that ship with the model, for a method that borrows where the user gave no base to borrow from.
+
+    None where two classes of the data have ENOUGH rows: what these know is nearer than what the model saw.
+    """
+    able = [name for name, rows in Counter(row["target"] for row in real).items() if rows >= ENOUGH]
+    if len(able) > 1 or "base" not in setup.plan.synthesizer().uses:
+        return None
+    found = base_statistics(setup.model.name, setup.plan.size)
     if found is None:
         return None
     progress.say(f"base: statistics of {len(found.classes)} classes that {setup.model.name} was pretrained on")

@@ -99,7 +99,7 @@ class Delta(Synthesizer):
         progress: Callable[[float], None] | None = None,
     ) -> Self:
         """Keep the rows to take steps between; raises UsageError for no row, or a base of another space."""
-        rows = checked(real, "delta")
+        own = rows = checked(real, "delta")
         self.rms_ = class_moments(rows, strata(real), strata_count(real)).rms
         self.based_ = np.asarray([base is not None], np.int64)
         if base is not None:
@@ -107,6 +107,10 @@ class Delta(Synthesizer):
             rows = checked(base, "delta")
         source, kind = (real, "data") if base is None else (base, "base")
         keep = _pairable(strata(source), len(source) if base is None else self.most, rng)
+        if base is not None and self.pairs == "near":
+            # Of a base, only the classes in which a step can begin: those next to a real row.
+            near = np.unique(nearest(own, rows[keep], self.neighbors)[1])
+            keep = keep[np.isin(strata(source)[keep], strata(source)[keep[near]])]
         self.rows_, self.label_ = rows[keep].copy(), strata(source)[keep]
         self.names_ = text_array([f"{kind}:{name}" for name in source.ids[keep]])
         self.length_ = np.full(len(keep), -1) if source.length is None else source.length[keep].astype(np.int64)

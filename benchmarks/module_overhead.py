@@ -1,10 +1,10 @@
 """What on-the-fly augmentation costs: `FeatureAugment` inside two training steps, for every method with a batch form.
 
 A ResNet-18 step (64 images of 64 px, the layer on the 512 pooled features before the head) and the step of a two-layer
-perceptron on 512 features, batch 256. Each turn times the bare step and then the step with each method, so that drifts
-of the machine fall on all alike; the cost is the median over turns of (with - bare) / bare. Beside it, `alone`: the
-layer by itself, forward and, in the ResNet, backward, over the bare step. Plain SGD with momentum, float32; on CUDA
-where there is one.
+perceptron on 512 features, batch 256. Each turn times, for each method, the bare step and the step with it one after
+the other, in either order in turns, so that drifts of the machine fall on both; the cost is the median over turns of
+(with - bare) / bare. Beside it, `alone`: the layer by itself, forward and, in the ResNet, backward, over the bare step.
+Plain SGD with momentum, float32; on CUDA where there is one.
 
     python benchmarks/module_overhead.py       # under 3 minutes on two cores; writes benchmarks/results/
 """
@@ -140,16 +140,16 @@ def measure(name: str, methods: list[str], device: str, turns: int) -> dict[str,
     bare: list[float] = []
     whole: dict[str, list[float]] = {method: [] for method in methods}
     alone: dict[str, list[float]] = {method: [] for method in methods}
-    for turn in range(turns + 2):  # two turns to warm up
-        now = seconds(lambda: training.step(None), device)
+    for turn in range(turns + 1):  # one turn to warm up
         for method, layer in augment.items():
-            more = seconds(lambda layer=layer: training.step(layer), device)  # type: ignore[misc]
+            pair = {}
+            for used in (None, layer) if turn % 2 else (layer, None):
+                pair[used is None] = seconds(lambda used=used: training.step(used), device)  # type: ignore[misc]
             own = seconds(lambda layer=layer: training.alone(layer), device)  # type: ignore[misc]
-            if turn >= 2:
-                whole[method].append((more - now) / now)
+            if turn:
+                whole[method].append((pair[False] - pair[True]) / pair[True])
                 alone[method].append(own)
-        if turn >= 2:
-            bare.append(now)
+                bare.append(pair[True])
     step = statistics.median(bare)
     return {
         "step_ms": 1e3 * step,
@@ -164,7 +164,7 @@ def main() -> int:
     """Measure, print, write; 1 when a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--resnet-turns", type=int, default=9)
+    parser.add_argument("--resnet-turns", type=int, default=8)
     parser.add_argument("--mlp-turns", type=int, default=401)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()

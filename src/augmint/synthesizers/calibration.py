@@ -53,7 +53,7 @@ OTHERS = "borrowed: no base, statistics of the other classes"
 ITSELF = "fallback: no base, and no other class of two rows; statistics of its own class"
 NOBODY = "fallback: no class of two rows to borrow from, noise instead of calibration"
 
-BATCH_TERMS = 12
+BATCH_TERMS = 8
 """Rows of factors combined in one draw of the batch form."""
 
 
@@ -212,8 +212,8 @@ class Calibration(Synthesizer, Batched):
         noise = torch.randn(there.shape, generator=generator, device=z.device)
         if which.shape[1]:
             lent = torch.nn.functional.embedding_bag(which, found["mean"], per_sample_weights=lends, mode="sum")
-            there = (there + lent) / (1 + count)
-            there = there + factor_noise(found["factor"], found["start"], which, count, BATCH_TERMS, generator)
+            drawn = factor_noise(found["factor"], found["start"], which, count, BATCH_TERMS, generator)
+            there = torch.addcdiv(drawn, there + lent, 1 + count)
         new = torch.addcmul(there, even[:, None], noise)
         return (new if power == 1.0 else new.clamp(min=0) ** (1.0 / power)).to(z.dtype).reshape(z.shape), y
 

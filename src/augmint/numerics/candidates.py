@@ -27,11 +27,14 @@ from augmint.core.types import F32, I64, Bool
 BLOCK_NUMBERS = 1 << 22
 """Numbers in one block of the matrix: 16 MiB of float32."""
 
+BLOCK_ROWS = 512
+"""Most rows of a block where only half of the matrix is needed: larger blocks need more of the other half."""
+
 HELD_PAIRS = 1 << 20
 """Pairs that are held before they are sorted out: 20 MiB; more where 4 k for each row are more."""
 
 PROBES = 4.0
-"""Rows that give the first bound of a query row, in units of sqrt(m k)."""
+"""Rows that give the first bound, in units of sqrt(m k)."""
 
 ROUNDING = 8.0 * float(np.finfo(np.float32).eps)
 
@@ -60,7 +63,8 @@ def candidates(query: F32, rows: F32, k: int, *, same: bool) -> Iterator[Pairs]:
     m = len(rows)
     step = max(1, BLOCK_NUMBERS // m)
     center = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    found = _triangle(rows, center, k, step) if same and step < m else None
+    high = min(step, BLOCK_ROWS)
+    found = _triangle(rows, center, k, high) if same and high < m else None
     if found is not None:
         yield found
         return
@@ -142,7 +146,7 @@ def _triangle(rows: F32, center: F32, k: int, step: int) -> Pairs | None:
     order = np.random.default_rng(0).permutation(n)
     right = _lifted(rows[order], center)
     limit = np.full(n, np.inf, np.float32)
-    most, first = max(HELD_PAIRS, 4 * k * n), max(2 * step, k + 1)
+    most, first = max(HELD_PAIRS, 4 * k * n), max(min(int(PROBES * np.sqrt(n * k)), 2 * step), k + 1)
     for start in (0, *range(first, n, step)):
         stop = min(start + (step if start else first), n)
         squares = _squares(right[start:stop], right[start:])

@@ -42,6 +42,7 @@ ARMS = [
     Arm("noise", "noise", [{"strength": s} for s in (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)]),
     Arm("dropout", "dropout", [{"share": s, "fill": f} for s in (0.1, 0.3, 0.5) for f in ("mean", "zero")]),
     Arm("interpolation", "interpolation", [{"neighbors": k, "high": h} for k in (1, 4) for h in (0.5, 1.0, 1.5)]),
+    Arm("extrapolation", "extrapolation", [{"neighbors": k, "strength": s} for k in (1, 4) for s in (0.2, 0.5, 1.0)]),
     Arm("isda", "isda", [{"strength": s, "prior": p} for s in (0.1, 0.5, 1.0) for p in (5.0, 20.0)]),
     Arm("mixup", "mixup", [{"alpha": a, "across": x} for a in (0.2, 0.5, 1.0) for x in (True, False)]),
     Arm("moex", "moex", [{"share": s, "across": x} for s in (0.7, 0.9, 1.0) for x in (True, False)]),

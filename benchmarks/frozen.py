@@ -68,7 +68,7 @@ def tiny_imagenet(model: str) -> Frozen:
     rows = np.flatnonzero(archive["y_train"] % 5 == 0)
     blob, off = archive["train_bytes"], archive["train_off"]
     images = [np.asarray(Image.open(io.BytesIO(blob[off[i] : off[i + 1]].tobytes())).convert("RGB")) for i in rows]
-    x = _cached(f"tiny-imagenet-{encoder.space}", images, encoder.encode)
+    x = cached(f"tiny-imagenet-{encoder.space}", images, encoder.encode)
     y = (archive["y_train"][rows] // 5).astype(np.int64)
     return Frozen(x, y, x[:0], y[:0], tuple(str(5 * c) for c in range(40)), encoder.space)
 

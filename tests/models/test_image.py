@@ -11,6 +11,7 @@ from PIL import Image
 
 from augmint.core.errors import DataError
 from augmint.core.types import Sample
+from augmint.models import load_encoder
 from augmint.models.cards import choose_size
 from augmint.models.image import ImageCodec, ImageEncoder, make_child, to_frames, to_rgb
 from augmint.models.inputs import BATCH, as_samples
@@ -240,3 +241,10 @@ def test_sizes_of_one_model_are_different_spaces(net: TinyImage, make_image: Mak
         z = codec.encode([sample])
         assert z.shape == (1, 64, size // 16, size // 16) and codec.space == f"stand-in@0/{size}"
         assert codec.decode(z, [sample])[0].content.shape == (70, 40, 3)
+
+
+def test_loading_draws_nothing_from_the_global_generator() -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    load_encoder("tiny-image", size=128)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -13,6 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from augmint.checks import check_synthesizer, example_latents
 from augmint.core.types import Latents
+from augmint.synthesizers import neighborhood
 from augmint.synthesizers.interpolation import ALONE, Interpolation
 from augmint.synthesizers.paths import line, sphere
 
@@ -47,7 +48,8 @@ def test_neighbours_are_those_of_sklearn() -> None:
 
 
 @pytest.mark.parametrize("asked", [1.0, 0.1])
-def test_neighbours_are_those_of_imbalanced_learn(asked: float) -> None:
+def test_neighbours_are_those_of_imbalanced_learn(asked: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighborhood, "SMALL_CLASS", 0)
     smote = pytest.importorskip("imblearn.over_sampling")
     rng = np.random.default_rng(0)
     z = (rng.standard_normal((500, 40)) @ rng.standard_normal((40, 64)) + 5.0).astype(np.float32)
@@ -72,7 +74,8 @@ def test_neighbours_are_those_of_imbalanced_learn(asked: float) -> None:
         assert (found == expected)[gap].all()
 
 
-def test_few_anchors_and_many_have_the_same_partners() -> None:
+def test_few_anchors_and_many_have_the_same_partners(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighborhood, "SMALL_CLASS", 0)
     real = example_latents((90, 70, 3), (5,))
     copies = dataclasses.replace(real, z=np.concatenate([real.z[:10], real.z[:80], real.z[90:]]))
     for rows in (real, copies):

@@ -27,13 +27,16 @@ def load_encoder(name: str, *, size: int | None = None, path: str | None = None,
     """
     card = get_card(name)
     size = working_size(card, size)
-    if card.modality == "text":
-        from augmint.models.text import load_text
+    import torch
 
-        return load_text(card, size, path=path, device=device)
-    from augmint.models.image import load_image
+    with torch.random.fork_rng(devices=[]):  # a network draws initial weights, only to have them replaced
+        if card.modality == "text":
+            from augmint.models.text import load_text
 
-    return load_image(card, size, path=path, device=device)
+            return load_text(card, size, path=path, device=device)
+        from augmint.models.image import load_image
+
+        return load_image(card, size, path=path, device=device)
 
 
 def working_size(card: Card, size: int | None) -> int:

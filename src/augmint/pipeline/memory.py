@@ -19,8 +19,8 @@ from augmint.core.protocols import Synthesizer
 from augmint.core.seeds import stream
 from augmint.core.types import F32, I64, NO_PICK, Draw, Latents, Text
 
-BLOCK_NUMBERS = 1 << 22
-"""Numbers in one block of new rows: 16 MiB of float32. A constant, because random streams are keyed by the block."""
+BLOCK_NUMBERS = 1 << 19
+"""Numbers in one block of new rows: 2 MiB of float32, to stay in the cache. A constant: random streams are keyed by it."""
 
 F64 = npt.NDArray[np.float64]
 

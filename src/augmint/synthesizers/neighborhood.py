@@ -1,7 +1,7 @@
 """The real rows of a fit by class, and for each anchor another row of its class to go towards or away from.
 
 Neighbours are looked up when they are asked for, for only as many rows as are asked for; once a quarter of a class was
-asked for, they are found for all its rows at once and kept. Either way they are the same rows.
+asked for, or where it is small, they are found for all its rows at once and kept. Either way they are the same rows.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ F64 = npt.NDArray[np.float64]
 
 CHUNK_NUMBERS = 1 << 16
 """Numbers that are mixed at once: 256 KiB of float32, so that they stay in the cache."""
+
+SMALL_CLASS = 1024
+"""Rows of a class whose neighbours are all found at once, whatever is asked for: that costs next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ class Neighborhood:
         if key not in self.near:
             rows = self.rows[members]
             self.asked[key] += len(distinct)
-            if 4 * self.asked[key] < len(members):
+            if len(members) > SMALL_CLASS and 4 * self.asked[key] < len(members):
                 found = nearest(rows[distinct], rows, k + 1)[1]
                 # The row itself is one of these, unless copies of it come first.
                 out = found == distinct[:, None]

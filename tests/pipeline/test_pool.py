@@ -339,13 +339,15 @@ def test_a_base_lends_statistics_and_nothing_of_it_is_written(inputs: Inputs, tm
     assert caught.value.code == "other-run" and "base" in caught.value.got
 
 
-@pytest.mark.parametrize(("rows", "lends"), [(3, True), (5, False)])
+@pytest.mark.parametrize(
+    ("method", "rows", "lends"), [("delta", 3, True), ("delta", 5, False), ("calibration", 5, True)]
+)
 def test_without_a_base_and_with_few_rows_the_classes_of_the_pretraining_lend(
-    tmp_path: Path, rows: int, lends: bool
+    tmp_path: Path, method: str, rows: int, lends: bool
 ) -> None:
     told = Told()
     data = write_digits(tmp_path / "in", {"0": rows, "1": rows})
-    options = {**PLAIN, "size": 128, "method": "delta", "factor": 1.2, "progress": told}
+    options = {**PLAIN, "size": 128, "method": method, "factor": 1.2, "progress": told}
     result = am.augment(data, tmp_path / "o", **options)
     assert any("200 classes that tiny-image was pretrained on" in line for line in told.lines) == lends
     refs = [ref for row in children(tmp_path / "o") for ref in row["refs"]]

@@ -59,11 +59,14 @@ class Synthesizer(Stateful):
         scope: "row" uses each anchor alone, "class" the rows of its class, "global" all rows.
         targets: the kinds of target it can carry.
         uses: the second sources that ``fit`` looks at: "pool", "base", both or none.
+        needs_many_classes: it borrows from the few of many classes that are nearest, so that a base which ships
+            with the model serves it better than the few other classes of the data.
     """
 
     scope: ClassVar[Literal["row", "class", "global"]]
     targets: ClassVar[frozenset[TargetKind]]
     uses: ClassVar[frozenset[Literal["pool", "base"]]] = frozenset()
+    needs_many_classes: ClassVar[bool] = False
 
     @abstractmethod
     def fit(

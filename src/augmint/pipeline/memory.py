@@ -20,7 +20,7 @@ from augmint.core.seeds import stream
 from augmint.core.types import F32, I64, NO_PICK, Draw, Latents, Text
 
 BLOCK_NUMBERS = 1 << 19
-"""Numbers in one block of new rows: 2 MiB of float32, to stay in the cache. A constant: random streams are keyed by it."""
+"""Numbers in one block of new rows: 2 MiB of float32, to stay in the cache; fixed: random streams depend on it."""
 
 F64 = npt.NDArray[np.float64]
 

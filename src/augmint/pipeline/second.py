@@ -59,10 +59,12 @@ def base_latents(manifest: Manifest, setup: Setup) -> Latents:
 def embedded_base(setup: Setup, real: Rows, progress: Progress) -> Latents | None:
     """Statistics that ship with the model, for a method that borrows where the user gave no base to borrow from.
 
-    None where two classes of the data have ENOUGH rows: what these know is nearer than what the model saw.
+    None where two classes of the data have ENOUGH rows, unless the method chooses among many: what these know is
+    nearer than what the model saw.
     """
+    method = setup.plan.synthesizer()
     able = [name for name, rows in Counter(row["target"] for row in real).items() if rows >= ENOUGH]
-    if len(able) > 1 or "base" not in setup.plan.synthesizer().uses:
+    if "base" not in method.uses or (len(able) > 1 and not method.needs_many_classes):
         return None
     found = base_statistics(setup.model.name, setup.plan.size)
     if found is None:

@@ -77,6 +77,7 @@ class Calibration(Synthesizer, Batched):
     scope: ClassVar[Literal["row", "class", "global"]] = "global"
     targets: ClassVar[frozenset[TargetKind]] = frozenset(("class", "soft"))
     uses: ClassVar[frozenset[Literal["pool", "base"]]] = frozenset(("base",))
+    needs_many_classes: ClassVar[bool] = True
 
     neighbors: int = 2
     dispersion: float = 0.2

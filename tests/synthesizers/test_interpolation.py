@@ -84,7 +84,7 @@ def test_few_anchors_and_many_have_the_same_partners(monkeypatch: pytest.MonkeyP
         dice = np.random.default_rng(1).random((len(rows), 3))
         for i in range(12):
             anchor = rows.take(np.array([i]))
-            partner = one.real_.partners(anchor.z, anchor, 5, dice[i : i + 1, 1])
+            partner = one.real_.partners(one.real_.anchors(anchor), 5, dice[i : i + 1, 1])
             assert f"data:{rows.ids[partner[0]]}" == whole.refs[i, 1]
 
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from augmint.core.types import F32, Bool, Draw, Entry, Latents, Listing, ReadOptions, Sample, TargetKind
+from augmint.core.types import F32, I64, Bool, Draw, Entry, Latents, Listing, ReadOptions, Sample, TargetKind
 
 State = dict[str, np.ndarray]
 
@@ -87,6 +87,14 @@ class Synthesizer(Stateful):
         A row depends on the fit, its anchor, its own random numbers and, where rows of a pool are picked, on the
         anchors before it (no row is given twice), never on those after it.
         """
+
+    def sample_fitted(self, real: Latents, at: I64, rng: np.random.Generator, out: F32) -> Draw:
+        """The same as ``sample(real.take(at), rng)``, where ``real`` is what was fitted.
+
+        A method may write its rows into ``out`` (n, *shape) and return it as the draw's ``z``, which saves copies
+        of many rows in memory; the caller compares.
+        """
+        return self.sample(real.take(at), rng)
 
     def fit_seconds(self, real: Latents) -> float:
         """A forecast of what :meth:`fit` costs, for the dry run; 0 for methods that only look up."""

@@ -69,11 +69,14 @@ def mint(
     method.fit(real, stream(seed, "fit"), pool=pool, base=base)
     parts, filled = [], 0
     for rows, rng in _blocks(method, real, counts, seed):
-        draw = method.sample(real.take(rows), rng)
+        place = out[filled : filled + len(rows)]
+        same = place.dtype == np.float32 and place.flags.c_contiguous
+        draw = method.sample_fitted(real, rows, rng, place if same else np.empty(place.shape, np.float32))
         parts.append(_facts(draw, rows))
         new = parts[-1].pick != NO_PICK
-        write(out[filled : filled + new.sum()], draw.z if new.all() else draw.z[new])
-        filled += new.sum()
+        if draw.z is not place:
+            write(place[: new.sum()], draw.z if new.all() else draw.z[new])
+        filled += int(new.sum())
     return _joined(parts)
 
 

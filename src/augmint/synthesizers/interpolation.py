@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 import numpy as np
 
 from augmint.core.protocols import Batched, State, Synthesizer
-from augmint.core.types import Draw, Latents, TargetKind
-from augmint.synthesizers.neighborhood import Neighborhood, Pairing
+from augmint.core.types import F32, I64, Draw, Latents, TargetKind
+from augmint.synthesizers.neighborhood import Anchors, Neighborhood, Pairing
 
 if TYPE_CHECKING:
     import torch
@@ -84,12 +84,19 @@ class Interpolation(Synthesizer, Batched):
 
     def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
         """One point for each anchor. An anchor that was not fitted is matched with the rows of its class."""
+        return self._draw(self.real_.anchors(anchors), rng)
+
+    def sample_fitted(self, real: Latents, at: I64, rng: np.random.Generator, out: F32) -> Draw:
+        """As :meth:`sample` of these rows of the fit, straight into ``out``."""
+        return self._draw(self.real_.fitted(real, at), rng, out)
+
+    def _draw(self, anchors: Anchors, rng: np.random.Generator, out: F32 | None = None) -> Draw:
         # Three numbers a row in one call: u, the choice of partner, and the seed of the fallback's noise.
-        dice = rng.random((len(anchors), 3))
+        dice = rng.random((len(anchors.at), 3))
         u = self.low + (self.high - self.low) * dice[:, 0]
         near = self.neighbors if self.partner == "near" else None
         how = Pairing("interpolation", ALONE, near, self.path, self.fallback_strength)
-        return self.real_.draw(anchors, u, dice[:, 1:], how)
+        return self.real_.draw(anchors, u, dice[:, 1:], how, out)
 
     def batch(
         self, z: Tensor, y: Tensor, generator: torch.Generator, learned: Mapping[str, Tensor] | None = None

@@ -60,6 +60,33 @@ class Pairing:
     fallback_strength: float
 
 
+@dataclass(frozen=True)
+class Anchors:
+    """Rows to make something like, not gathered yet.
+
+    Attributes:
+        source: (m, d) rows they are among.
+        at: (n,) which of these.
+        ids: (n,) their names.
+        label: (n,) their class.
+        own: (n,) which fitted row each is, -1 for one that was not fitted.
+        length: (n,) valid lengths, or None.
+        shape: of one row.
+    """
+
+    source: F32
+    at: I64
+    ids: Text
+    label: I64
+    own: I64
+    length: I64 | None
+    shape: tuple[int, ...]
+
+    def rows(self, which: npt.NDArray[np.bool_]) -> F32:
+        """(n', d) numbers of those under a mask."""
+        return self.source[self.at[which]]
+
+
 @dataclass
 class Neighborhood:
     """Real rows and who is near whom within a class.
@@ -107,52 +134,70 @@ class Neighborhood:
         names = unpack_text(state["names"])
         return cls(state["rows"], names, state["label"], state["length"], state["rms"])
 
-    def draw(self, anchors: Latents, u: F64, dice: F64, how: Pairing) -> Draw:
+    def anchors(self, given: Latents) -> Anchors:
+        """Any rows; the fitted row of the same id and class is the anchor itself."""
+        rows, label = flat32(given), strata(given)
+        own = np.fromiter(map(self.position.get, given.ids.tolist(), repeat(-1)), np.int64, len(label))
+        own = np.where((own >= 0) & (self.label[own] == label), own, -1)
+        length = None if given.length is None else given.length.astype(np.int64)
+        return Anchors(rows, np.arange(len(rows)), given.ids, label, own, length, given.shape)
+
+    def fitted(self, real: Latents, at: I64) -> Anchors:
+        """The rows at these positions of the fit, which was on ``real``."""
+        length = None if real.length is None else self.length[at]
+        return Anchors(self.rows, at, self.names[at], self.label[at], at, length, real.shape)
+
+    def draw(self, anchors: Anchors, u: F64, dice: F64, how: Pairing, out: F32 | None = None) -> Draw:
         """A point on the way from each anchor to a partner, and its provenance.
 
         Args:
-            anchors: (n, *shape), of the width of the fit.
+            anchors: n rows, of the width of the fit.
             u: (n,) how far; 0 is the anchor, 1 the partner, below 0 away from it.
             dice: (n, 2) numbers in [0, 1): the choice of partner, and the seed of the noise of a row without one.
             how: the options of the method.
+            out: (n, *shape) to write the points into; None makes a new array.
         """
-        rows = flat32(anchors)
-        check_width(rows, self.rows.shape[1], how.who)
-        partner = self.partners(rows, anchors, how.neighbors, dice[:, 0])
+        check_width(anchors.source, self.rows.shape[1], how.who)
+        partner = self.partners(anchors, how.neighbors, dice[:, 0])
         alone = partner < 0
         u32 = np.where(alone, 0.0, u).astype(np.float32)
-        z = self._mixed(rows, anchors.shape, partner, u32, PATHS[how.path])
-        z[alone] = rows[alone] + self._noise(strata(anchors)[alone], dice[alone, 1], how.fallback_strength)
+        flat = np.empty((len(u32), self.rows.shape[1]), np.float32) if out is None else out.reshape(len(u32), -1)
+        self._mix(anchors, partner, u32, PATHS[how.path], flat)
+        if alone.any():
+            noise = self._noise(anchors.label[alone], dice[alone, 1], how.fallback_strength)
+            flat[alone] = anchors.rows(alone) + noise
         weight = np.clip(u32, 0.0, 1.0)
+        z = mask_padding(flat.reshape(-1, *anchors.shape), anchors.length)
+        if out is not None:
+            if anchors.length is not None:
+                out[...] = z
+            z = out
         return Draw(
-            z=mask_padding(z.reshape(anchors.z.shape), anchors.length),
+            z=z,
             refs=pair_refs(anchors.ids, self.names, partner),
             label_weights=np.stack([np.float32(1.0) - weight, weight], axis=1),
-            length=None if anchors.length is None else anchors.length.astype(np.int64),
+            length=anchors.length,
             note=np.where(alone, how.alone if alone.any() else "", ""),
         )
 
-    def partners(self, rows: F32, anchors: Latents, k: int | None, dice: F64) -> I64:
+    def partners(self, anchors: Anchors, k: int | None, dice: F64) -> I64:
         """(n,) position of another row of the anchor's class, -1 where it has none.
 
         Args:
-            rows: (n, d) numbers of the anchors.
-            anchors: the fitted row of the same id and class is the anchor itself and never its partner.
+            anchors: a fitted row is never its own partner.
             k: one of so many nearest rows; None for any row.
             dice: (n,) numbers in [0, 1) that choose among them.
         """
-        labels = strata(anchors)
-        own = np.fromiter(map(self.position.get, anchors.ids.tolist(), repeat(-1)), np.int64, len(labels))
-        own = np.where((own >= 0) & (self.label[own] == labels), own, -1)
-        out = np.full(len(labels), -1, np.int64)
-        for c in np.unique(labels):
+        out = np.full(len(anchors.at), -1, np.int64)
+        for c in np.flatnonzero(np.bincount(anchors.label)):
             members = np.flatnonzero(self.label == c)
-            fitted, new = (np.flatnonzero((labels == c) & (own >= 0 if known else own < 0)) for known in (True, False))
-            if len(fitted) and len(members) > 1:
-                at = np.searchsorted(members, own[fitted])
-                out[fitted] = members[self._of_fitted(int(c), members, at, k, dice[fitted])]
-            if len(new) and len(members):
-                out[new] = members[self._of_new(rows[new], members, k, dice[new])]
+            mine = anchors.label == c
+            known, new = mine & (anchors.own >= 0), mine & (anchors.own < 0)
+            if known.any() and len(members) > 1:
+                at = np.searchsorted(members, anchors.own[known])
+                out[known] = members[self._of_fitted(int(c), members, at, k, dice[known])]
+            if new.any() and len(members):
+                out[new] = members[self._of_new(anchors.rows(new), members, k, dice[new])]
         return out
 
     def _of_fitted(self, c: int, members: I64, own: I64, k: int | None, dice: F64) -> I64:
@@ -193,21 +238,24 @@ class Neighborhood:
             self.near[key] = nearest(rows, rows, k, same=True)[1]
         return self.near[key][own]
 
-    def _mixed(self, rows: F32, shape: tuple[int, ...], partner: I64, u: F32, path: Path) -> F32:
-        """(n, d) points on the path; a ragged anchor is left as it is where its partner has ended."""
-        z = np.empty_like(rows)
-        for start in range(0, len(rows), step := max(1, CHUNK_NUMBERS // rows.shape[1])):
+    def _mix(self, anchors: Anchors, partner: I64, u: F32, path: Path, out: F32) -> None:
+        """Points on the path into ``out``; a ragged anchor is left as it is where its partner has ended."""
+        width = out.shape[1]
+        step = max(1, CHUNK_NUMBERS // width)
+        buffer = np.empty((step, width), np.float32)
+        ragged = bool((self.length >= 0).any())
+        for start in range(0, len(out), step):
             at = slice(start, start + step)
-            a, b = rows[at], np.take(self.rows, partner[at], axis=0, out=z[at], mode="clip")
-            length = self.length[partner[at]]
-            if (length < 0).any():
+            b = np.take(self.rows, partner[at], axis=0, out=out[at], mode="clip")
+            a = np.take(anchors.source, anchors.at[at], axis=0, out=buffer[: len(b)], mode="clip")
+            if not ragged:
                 path(a, b, u[at])
                 continue
-            inside = np.repeat(np.arange(shape[0]) < length[:, None], rows.shape[1] // shape[0], axis=1)
+            inside = np.arange(anchors.shape[0]) < self.length[partner[at]][:, None]
+            inside = np.repeat(inside, width // anchors.shape[0], axis=1)
             b *= inside
             path(a * inside, b, u[at])
             np.copyto(b, a, where=~inside)
-        return z
 
     def _noise(self, labels: I64, dice: F64, strength: float) -> F32:
         """(n, d) noise of rows that stand alone, each from its own seed so that no row depends on another."""

@@ -166,8 +166,12 @@ def main() -> int:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--resnet-turns", type=int, default=8)
     parser.add_argument("--mlp-turns", type=int, default=401)
+    parser.add_argument(
+        "--threads", type=int, default=1, help="of torch; with more, waking them is most of an MLP step"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     methods = batch_methods()
     facts: dict[str, Any] = {"device": args.device, "threads": torch.get_num_threads(), "machine": machine_facts()}

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augmint.numerics.batches import any_partner, beside, class_partner, stratum
+from augmint.numerics.batches import any_partner, beside, class_partner, even_noise, stratum
 
 
 def source(seed: int = 0) -> torch.Generator:
@@ -43,3 +43,11 @@ def test_stratum_and_beside() -> None:
     y = torch.tensor([[0.2, 0.8], [0.6, 0.4]])
     assert stratum(y, 2).tolist() == [1, 0] and stratum(y, 1).tolist() == [0, 0]
     assert beside(torch.ones(2), torch.zeros(2, 3, 4, dtype=torch.float64)).shape == (2, 1, 1)
+
+
+def test_even_noise_has_mean_zero_and_variance_one() -> None:
+    noise = even_noise(torch.Size((4001, 25)), torch.Generator().manual_seed(0))
+    assert noise.shape == (4001, 25) and noise.dtype == torch.float32
+    assert abs(float(noise.mean())) < 0.01 and abs(float(noise.var()) - 1.0) < 0.01
+    assert abs(float(noise.max()) - 3**0.5) < 0.01 and abs(float(noise.min()) + 3**0.5) < 0.01
+    assert abs(float((noise[:, 0] * noise[:, 1]).mean())) < 0.06 and len(noise.unique()) == 256

@@ -70,6 +70,17 @@ def factor_noise(
     return torch.nn.functional.embedding_bag(at, factor, per_sample_weights=loud, mode="sum")
 
 
+def even_noise(shape: torch.Size, generator: torch.Generator) -> Tensor:
+    """Independent numbers of mean 0 and variance 1, evenly spread over 256 values.
+
+    Seven times cheaper than normal ones, where torch draws one number after the other: eight come out of one draw.
+    """
+    count = shape.numel()
+    words = torch.empty(-(-count // 8), dtype=torch.int64, device=generator.device)
+    numbers = words.random_(-(2**63), None, generator=generator).view(torch.int8)[:count].float()
+    return numbers.add_(0.5).mul_((12.0 / (256.0**2 - 1.0)) ** 0.5).reshape(shape)
+
+
 def any_partner(n: int, generator: torch.Generator) -> Tensor:
     """(n,) another row of the batch for each row, each drawn once; the row itself only when it is alone."""
     ring = torch.randperm(n, generator=generator, device=generator.device)

@@ -195,11 +195,12 @@ class Calibration(Synthesizer, Batched):
     ) -> tuple[Tensor, Tensor]:
         """A draw from each row's calibrated Gaussian; labels stay.
 
-        The covariance is that of :meth:`sample`, drawn from BATCH_TERMS rows of the lenders' factors.
+        The covariance is that of :meth:`sample`, drawn from BATCH_TERMS rows of the lenders' factors, and its part
+        without a shape from a uniform distribution.
         """
         import torch
 
-        from augmint.numerics.batches import factor_noise, on_device, stratum
+        from augmint.numerics.batches import even_noise, factor_noise, on_device, stratum
 
         found, power = on_device(learned, self.batch_state, z), float(self.power_[0])
         flat = z.flatten(1).float()
@@ -210,7 +211,7 @@ class Calibration(Synthesizer, Batched):
         count = lends.sum(dim=1, keepdim=True)
         even = (lends * found["even"][which]).sum(dim=1) / count[:, 0].clamp(min=1)
         even = torch.where(count[:, 0] > 0, even, (self.fallback_strength * found["rms"][label]).square()).sqrt()
-        noise = torch.randn(there.shape, generator=generator, device=z.device)
+        noise = even_noise(there.shape, generator)
         if which.shape[1]:
             lent = torch.nn.functional.embedding_bag(which, found["mean"], per_sample_weights=lends, mode="sum")
             drawn = factor_noise(found["factor"], found["start"], which, count, BATCH_TERMS, generator)

@@ -34,6 +34,22 @@ def test_the_laws(name: str) -> None:
     check_synthesizer(maker(name), **SECOND.get(name, {}))
 
 
+@pytest.mark.parametrize("name", sorted(TABLE))
+@pytest.mark.parametrize("ragged", [False, True])
+def test_fitted_rows_made_in_place_are_the_same_rows(name: str, ragged: bool) -> None:
+    real = POOL if not ragged else example_latents((9, 6, 1), (5, 3), ragged=True)
+    second = {} if ragged else SECOND.get(name, {})
+    if ragged and name in SECOND:
+        pytest.skip("its pool is not ragged")
+    method = maker(name)().fit(real, np.random.default_rng(1), **second)
+    at, out = np.array([3, 0, 3, len(real) - 1]), np.full((4, *real.shape), np.nan, np.float32)
+    there = method.sample_fitted(real, at, np.random.default_rng(2), out)
+    taken = method.sample(real.take(at), np.random.default_rng(2))
+    assert there.z is out or np.isnan(out).all()
+    for field in dataclasses.fields(taken):
+        np.testing.assert_array_equal(getattr(there, field.name), getattr(taken, field.name))
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [

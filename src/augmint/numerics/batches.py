@@ -44,41 +44,39 @@ def coins(shape: tuple[int, ...], chance: float, generator: torch.Generator) -> 
     return (parts < round((chance - 0.5) * 2**16)).reshape(shape)
 
 
-def factor_noise(
-    factor: Tensor, start: Tensor, groups: Tensor, count: Tensor, terms: int, generator: torch.Generator
-) -> Tensor:
-    r"""(n, d) noise with the mean of the covariances :math:`F_g^\top F_g` of each row's groups.
+def factor_choice(
+    start: Tensor, groups: Tensor, count: Tensor, terms: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    r"""Rows of factors and weights (n, terms) whose sum has the mean of the covariances F_g' F_g of each row's groups.
 
-    A sum of few rows of factors, drawn evenly, with Gaussian weights: the covariance is exact for any number of
-    terms, the shape tends to a Gaussian.
+    Drawn evenly, with Gaussian weights: the covariance is exact for any number of terms, the shape tends to a Gaussian.
 
     Args:
-        factor: (R, d) factors of all groups, one below the other; group g owns rows ``start[g]:start[g + 1]``.
-        start: (k + 1,).
+        start: (k + 1,) of factors of all groups, one below the other; group g owns rows ``start[g]:start[g + 1]``.
         groups: (n, p) groups, of which the first ``count`` (n, 1) count, each with a row or more.
-        count: (n, 1); a row with none gets zeros.
+        count: (n, 1); a row with none gets weights of zero.
         terms: rows to combine.
         generator: of random numbers.
     """
     shape = (len(groups), terms)
-    which, where = torch.rand((2, *shape), generator=generator, device=factor.device)
+    which, where = torch.rand((2, *shape), generator=generator, device=start.device)
     slot = torch.minimum((which * count).long(), (count.long() - 1).clamp(min=0))
     group = groups.gather(1, slot)
     size = start[group + 1] - start[group]
     at = start[group] + torch.minimum((where * size).long(), size - 1)
-    loud = (size * (count > 0) / terms).sqrt() * torch.randn(shape, generator=generator, device=factor.device)
-    return torch.nn.functional.embedding_bag(at, factor, per_sample_weights=loud, mode="sum")
+    return at, (size * (count > 0) / terms).sqrt() * torch.randn(shape, generator=generator, device=start.device)
 
 
-def even_noise(shape: torch.Size, generator: torch.Generator) -> Tensor:
-    """Independent numbers of mean 0 and variance 1, evenly spread over 256 values.
+def even_noise(spread: Tensor, width: int, generator: torch.Generator) -> Tensor:
+    """(n, width) independent numbers of mean 0 and standard deviation ``spread`` (n, 1), evenly over 128 values.
 
-    Seven times cheaper than normal ones, where torch draws one number after the other: eight come out of one draw.
+    Cheaper than normal ones, where torch draws one number after the other: eight come out of one draw.
     """
-    count = shape.numel()
+    count = len(spread) * width
     words = torch.empty(-(-count // 8), dtype=torch.int64, device=generator.device)
-    numbers = words.random_(-(2**63), None, generator=generator).view(torch.int8)[:count].float()
-    return numbers.add_(0.5).mul_((12.0 / (256.0**2 - 1.0)) ** 0.5).reshape(shape)
+    words.random_(-(2**63), None, generator=generator).bitwise_or_(0x0101010101010101)  # odd bytes: -127 to 127
+    numbers = words.view(torch.int8)[:count].reshape(len(spread), width).float()
+    return numbers.mul_(spread * (3.0 / (128.0**2 - 1.0)) ** 0.5)
 
 
 def any_partner(n: int, generator: torch.Generator) -> Tensor:

@@ -53,7 +53,7 @@ OTHERS = "borrowed: no base, statistics of the other classes"
 ITSELF = "fallback: no base, and no other class of two rows; statistics of its own class"
 NOBODY = "fallback: no class of two rows to borrow from, noise instead of calibration"
 
-BATCH_TERMS = 8
+BATCH_TERMS = 4
 """Rows of factors combined in one draw of the batch form."""
 
 
@@ -187,8 +187,16 @@ class Calibration(Synthesizer, Batched):
     def batch_state(self) -> State:
         """Statistics of the lenders; `even` is the variance that every number gets beside a factor's."""
         even = self.dispersion * self.lenders_.variance + self.lenders_.rest
-        lenders = {name: value for name, value in self.lenders_.arrays().items() if name in ("mean", "factor", "start")}
-        return {**lenders, "even": even.astype(np.float32), "label": self.lender_label_, "rms": self.rms_}
+        lenders = self.lenders_.arrays()
+        rows = np.concatenate([lenders["factor"], lenders["mean"]])
+        return {
+            "rows": rows,
+            "start": lenders["start"],
+            "even": even.astype(np.float32),
+            "label": self.lender_label_,
+            "rms": self.rms_,
+            "size": np.square(lenders["mean"]).sum(axis=1),
+        }
 
     def batch(
         self, z: Tensor, y: Tensor, generator: torch.Generator, learned: Mapping[str, Tensor] | None = None
@@ -200,7 +208,7 @@ class Calibration(Synthesizer, Batched):
         """
         import torch
 
-        from augmint.numerics.batches import even_noise, factor_noise, on_device, stratum
+        from augmint.numerics.batches import even_noise, factor_choice, on_device, stratum
 
         found, power = on_device(learned, self.batch_state, z), float(self.power_[0])
         flat = z.flatten(1).float()
@@ -209,22 +217,25 @@ class Calibration(Synthesizer, Batched):
         label = stratum(y, len(found["rms"]))
         which, lends = self._lenders(there, label, found)
         count = lends.sum(dim=1, keepdim=True)
-        even = (lends * found["even"][which]).sum(dim=1) / count[:, 0].clamp(min=1)
-        even = torch.where(count[:, 0] > 0, even, (self.fallback_strength * found["rms"][label]).square()).sqrt()
-        noise = even_noise(there.shape, generator)
+        even = (lends * found["even"][which]).sum(dim=1, keepdim=True) / count.clamp(min=1)
+        even = torch.where(count > 0, even, (self.fallback_strength * found["rms"][label, None]).square()).sqrt()
+        noise = even_noise(even, there.shape[1], generator)
+        new = noise.add_(there / (1 + count))  # in place: memory costs more than arithmetic here
         if which.shape[1]:
-            lent = torch.nn.functional.embedding_bag(which, found["mean"], per_sample_weights=lends, mode="sum")
-            drawn = factor_noise(found["factor"], found["start"], which, count, BATCH_TERMS, generator)
-            there = torch.addcdiv(drawn, there + lent, 1 + count)
-        new = torch.addcmul(there, even[:, None], noise)
+            # Means and factors lie in one table, so that one sum of rows gives the shift and the noise.
+            at, loud = factor_choice(found["start"], which, count, BATCH_TERMS, generator)
+            at = torch.cat([at, which + found["start"][-1]], dim=1)
+            loud = torch.cat([loud, lends / (1 + count)], dim=1)
+            new = new.add_(torch.nn.functional.embedding_bag(at, found["rows"], per_sample_weights=loud, mode="sum"))
         return (new if power == 1.0 else new.clamp(min=0) ** (1.0 / power)).to(z.dtype).reshape(z.shape), y
 
     def _lenders(self, there: Tensor, label: Tensor, found: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """(n, k) the lenders of each row, nearest first, and (n, k) 1 where there is one in this slot, else 0."""
         import torch
 
-        mean = found["mean"]  # squared distances, without the rows' own size, which no order depends on
-        far = torch.addmm(mean.square().sum(dim=1), there.detach(), mean.T, alpha=-2)
+        # Squared distances, without the rows' own size, which no order depends on.
+        mean = found["rows"][-len(found["label"]) or len(found["rows"]) :]
+        far = torch.addmm(found["size"], there.detach(), mean.T, alpha=-2)
         own = found["label"] == label[:, None]
         far = far.masked_fill(own & ~own.all(dim=1, keepdim=True), torch.inf)
         distance, which = far.topk(min(self.neighbors, far.shape[1]), dim=1, largest=False)

@@ -76,6 +76,8 @@ def _how(assembly: Assembly) -> str:
 
 def _measured(assembly: Assembly) -> list[str]:
     """What the method measured of its own fit, in the codec's space, where it does."""
+    if not assembly.manifest.finished("fit"):  # nothing was to be made
+        return []
     fit = assembly.manifest.load("fit").arrays()
     found = {name: float(fit[key][0]) for name in ("distance", "coverage") if (key := f"method.{name}") in fit}
     said = ", ".join(f"{name} {value:.4f}" for name, value in found.items() if math.isfinite(value))

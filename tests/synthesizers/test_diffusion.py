@@ -125,25 +125,6 @@ def test_classes_of_one_row_and_of_none_are_noted() -> None:
     assert list(note) == ["", BORROWED, "fallback: no row of the class was fitted", ""]
 
 
-def test_progress_may_stop_the_fit() -> None:
-    told: list[float] = []
-
-    def stop(share: float) -> None:
-        told.append(share)
-        if share >= 0.5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        Diffusion(steps=200, width=8, batch=4).fit(example_latents(), np.random.default_rng(0), progress=stop)
-    assert told == [0.25, 0.5]
-
-
-def test_the_forecast_is_of_the_right_size_and_learns_nothing() -> None:
-    method = Diffusion(steps=100, width=32, batch=16)
-    assert 0.0 < method.fit_seconds(example_latents()) < 60.0
-    assert not hasattr(method, "network_")
-
-
 def test_the_network_reads_row_time_and_label() -> None:
     method = Diffusion(**SMALL).fit(example_latents((8, 8), (4,)), np.random.default_rng(0))
     assert isinstance(method.network_, Perceptron)

@@ -110,22 +110,3 @@ def test_unconditional_ignores_labels() -> None:
     flipped = rows_of(real.z, 1 - real.labels)
     a, b = (gan.sample(rows, np.random.default_rng(0)).z for rows in (real, flipped))
     assert np.array_equal(a, b)
-
-
-def test_progress_may_stop_the_fit() -> None:
-    told: list[float] = []
-
-    def stop(share: float) -> None:
-        told.append(share)
-        if share >= 0.5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        Gan(steps=200, width=8, batch=4).fit(example_latents(), np.random.default_rng(0), progress=stop)
-    assert told == [0.25, 0.5]
-
-
-def test_the_forecast_is_of_the_right_size_and_learns_nothing() -> None:
-    gan = Gan(steps=100, width=32, batch=16)
-    assert 0.0 < gan.fit_seconds(example_latents()) < 60.0
-    assert not hasattr(gan, "generator_")

@@ -37,11 +37,15 @@ def beside(numbers: Tensor, z: Tensor) -> Tensor:
 
 
 def coins(shape: tuple[int, ...], chance: float, generator: torch.Generator) -> Tensor:
-    """``shape`` of True with this chance, to 1 / 65,536. Drawing is what costs, so a random number is four coins."""
-    count = math.prod(shape)
-    numbers = torch.empty(-(-count // 4), dtype=torch.int64, device=generator.device)
-    parts = numbers.random_(-(2**63), None, generator=generator).view(torch.int16)[:count]
+    """``shape`` of True with this chance, to 1 / 65,536."""
+    parts = random_integers(math.prod(shape), torch.int16, generator)
     return (parts < round((chance - 0.5) * 2**16)).reshape(shape)
+
+
+def random_integers(count: int, kind: torch.dtype, generator: torch.Generator) -> Tensor:
+    """(count,) numbers over the whole range of a small integer type. Drawing is what costs: one draw gives 64 bits."""
+    words = torch.empty(-(-count * kind.itemsize // 8), dtype=torch.int64, device=generator.device)
+    return words.random_(-(2**63), None, generator=generator).view(kind)[:count]
 
 
 def factor_choice(
@@ -70,12 +74,10 @@ def factor_choice(
 def even_noise(spread: Tensor, width: int, generator: torch.Generator) -> Tensor:
     """(n, width) independent numbers of mean 0 and standard deviation ``spread`` (n, 1), evenly over 128 values.
 
-    Cheaper than normal ones, where torch draws one number after the other: eight come out of one draw.
+    Cheaper than normal ones, where torch draws one number after the other.
     """
-    count = len(spread) * width
-    words = torch.empty(-(-count // 8), dtype=torch.int64, device=generator.device)
-    words.random_(-(2**63), None, generator=generator).bitwise_or_(0x0101010101010101)  # odd bytes: -127 to 127
-    numbers = words.view(torch.int8)[:count].reshape(len(spread), width).float()
+    odd = random_integers(len(spread) * width, torch.int8, generator).bitwise_or_(1)  # -127 to 127
+    numbers = odd.reshape(len(spread), width).float()
     return numbers.mul_(spread * (3.0 / (128.0**2 - 1.0)) ** 0.5)
 
 

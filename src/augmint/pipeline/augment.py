@@ -105,9 +105,9 @@ def augment(
         data: a folder of class folders, a folder with ``metadata.csv`` or ``metadata.jsonl``, or an ``.npz``.
         out: the folder to write; the same call resumes it, another plan in it is refused.
         pool: unlabelled samples of the same kind, for methods that pick from them (``retrieval``).
-        base: another labelled data set, for methods that borrow statistics; nothing of it is written. Without one they
-            borrow from the other classes or, where fewer than two of these have five samples, from the classes the
-            model was pretrained on.
+        base: another labelled data set, for methods that borrow statistics; nothing of it is written. Without one
+            ``calibration`` borrows from the classes the model was pretrained on; others borrow from the other classes
+            and do so only where fewer than two of these have five samples.
         config: a YAML file with keys of :class:`~augmint.pipeline.plan.Plan`; ``values`` win over it.
         workers: processes; the result is the same bytes for any number. From a script, more than one needs the
             usual ``if __name__ == "__main__":`` guard.

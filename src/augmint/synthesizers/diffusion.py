@@ -24,7 +24,6 @@ for classes of few samples is GeLDA.
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
@@ -36,6 +35,7 @@ from torch import Tensor
 from augmint.core.protocols import State, Synthesizer
 from augmint.core.seeds import torch_seed
 from augmint.core.types import F32, I64, Draw, Latents, TargetKind
+from augmint.numerics import forecast
 from augmint.numerics.networks import Descent, Passes, Perceptron, cosine, memory
 from augmint.numerics.projection import Whitening, fit_whitening
 from augmint.numerics.rows import check_width, checked, class_counts, flat32, in_blocks, strata
@@ -123,15 +123,8 @@ class Diffusion(Synthesizer):
         return self
 
     def fit_seconds(self, real: Latents) -> float:
-        """Time 20 updates (after 3 to warm up) and multiply."""
-        start = time.perf_counter()
-        training = copy.copy(self)._prepare(real, 0)
-        for _ in range(3):
-            training.update()
-        setup, begin = time.perf_counter() - start, time.perf_counter()
-        for _ in range(20):
-            training.update()
-        return setup + (time.perf_counter() - begin) * self.steps / 20
+        """Time a few updates and multiply."""
+        return forecast.fit_seconds(lambda: copy.copy(self)._prepare(real, 0).update, self.steps)
 
     def _prepare(self, real: Latents, seed: int) -> _Training:
         rows = checked(real, "diffusion")

@@ -14,15 +14,14 @@ Paper: DeVries and Taylor 2017, "Dataset augmentation in feature space", arXiv:1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from augmint.core.protocols import Batched, State, Synthesizer
-from augmint.core.types import F32, I64, Draw, Latents, TargetKind
-from augmint.synthesizers.neighborhood import Anchors, Neighborhood, Pairing
+from augmint.core.types import F32, Draw
+from augmint.synthesizers.neighborhood import Anchors, Neighborhood, NeighborMethod, Pairing
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +31,7 @@ ALONE = "fallback: one row in the class, noise instead of extrapolation"
 
 
 @dataclass
-class Extrapolation(Synthesizer, Batched):
+class Extrapolation(NeighborMethod):
     """Points on the far side of each anchor, seen from one of its nearest rows of the same class.
 
     Attributes:
@@ -41,9 +40,6 @@ class Extrapolation(Synthesizer, Batched):
         fallback_strength: strength of the noise for classes of one row.
         real_: the real rows by class.
     """
-
-    scope: ClassVar[Literal["row", "class", "global"]] = "class"
-    targets: ClassVar[frozenset[TargetKind]] = frozenset(("class", "soft", "number"))
 
     neighbors: int = 5
     strength: float = 0.5
@@ -58,28 +54,8 @@ class Extrapolation(Synthesizer, Batched):
         if not 0.0 <= self.fallback_strength < np.inf:
             raise ValueError(f"fallback_strength = {self.fallback_strength} must be >= 0")
 
-    def fit(
-        self,
-        real: Latents,
-        rng: np.random.Generator,
-        *,
-        pool: Latents | None = None,
-        base: Latents | None = None,
-        progress: Callable[[float], None] | None = None,
-    ) -> Self:
-        """Keep the real rows; raises UsageError when there is none."""
-        self.real_ = Neighborhood.of(real, "extrapolation")
-        return self
-
-    def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
-        """One point for each anchor. An anchor that was not fitted is matched with the rows of its class."""
-        return self._draw(self.real_.anchors(anchors), rng)
-
-    def sample_fitted(self, real: Latents, at: I64, rng: np.random.Generator, out: F32) -> Draw:
-        """As :meth:`sample` of these rows of the fit, straight into ``out``."""
-        return self._draw(self.real_.fitted(real, at), rng, out)
-
-    def _draw(self, anchors: Anchors, rng: np.random.Generator, out: F32 | None = None) -> Draw:
+    def draw(self, anchors: Anchors, rng: np.random.Generator, out: F32 | None = None) -> Draw:
+        """One point for each anchor, into ``out`` where it is given."""
         # Two numbers a row in one call: the choice of neighbour, and the seed of the fallback's noise.
         dice = rng.random((len(anchors.at), 2))
         how = Pairing("extrapolation", ALONE, self.neighbors, "line", self.fallback_strength)
@@ -93,12 +69,3 @@ class Extrapolation(Synthesizer, Batched):
 
         partner = class_partner(y.argmax(dim=1), generator)
         return z.lerp(z[partner], -self.strength), y
-
-    def state(self) -> State:
-        """The learned arrays."""
-        return self.real_.state()
-
-    def load(self, state: State) -> Self:
-        """Take the arrays of :meth:`state`."""
-        self.real_ = Neighborhood.load(state)
-        return self

@@ -25,7 +25,6 @@ Weinshall 2018, arXiv:1808.10356 (mixture noise).
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
@@ -36,6 +35,7 @@ import torch
 from augmint.core.protocols import State, Synthesizer
 from augmint.core.seeds import torch_seed
 from augmint.core.types import F32, I64, Bool, Draw, Latents, TargetKind
+from augmint.numerics import forecast
 from augmint.numerics.networks import Perceptron
 from augmint.numerics.projection import Whitening, fit_whitening
 from augmint.numerics.rows import check_width, checked, class_counts, flat32, in_blocks, strata
@@ -169,16 +169,16 @@ class Gan(Synthesizer):
         return Crowd(w[at], y if self.conditional else y[:, :0], lambda: self._rows(inputs))
 
     def fit_seconds(self, real: Latents) -> float:
-        """Time 20 updates (after 3 to warm up) and multiply."""
-        start = time.perf_counter()
-        trial = copy.copy(self)
-        rows = checked(real, "gan")
-        trial.space_, trial.count_ = fit_whitening(rows, self.components), class_counts(real)
-        duel = trial.duel(real, trial.space_.forward(rows), 0)
-        duel.run(3)
-        setup, begin = time.perf_counter() - start, time.perf_counter()
-        duel.run(20)
-        return setup + (time.perf_counter() - begin) * self.steps / 20
+        """Time a few updates and multiply."""
+
+        def prepare() -> Callable[[], None]:
+            trial = copy.copy(self)
+            rows = checked(real, "gan")
+            trial.space_, trial.count_ = fit_whitening(rows, self.components), class_counts(real)
+            duel = trial.duel(real, trial.space_.forward(rows), 0)
+            return lambda: duel.run(1)
+
+        return forecast.fit_seconds(prepare, self.steps)
 
     def build_generator(self, source: torch.Generator) -> Perceptron:
         """The untrained generator: noise and labels in, whitened coordinates out."""

@@ -15,15 +15,14 @@ arXiv:1702.05538; on the sphere: Shoemake 1985, "Animating rotation with quatern
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from augmint.core.protocols import Batched, State, Synthesizer
-from augmint.core.types import F32, I64, Draw, Latents, TargetKind
-from augmint.synthesizers.neighborhood import Anchors, Neighborhood, Pairing
+from augmint.core.types import F32, Draw
+from augmint.synthesizers.neighborhood import Anchors, Neighborhood, NeighborMethod, Pairing
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +32,7 @@ ALONE = "fallback: one row in the class, noise instead of interpolation"
 
 
 @dataclass
-class Interpolation(Synthesizer, Batched):
+class Interpolation(NeighborMethod):
     """Points between each anchor and one of its nearest rows of the same class (SMOTE).
 
     Attributes:
@@ -45,9 +44,6 @@ class Interpolation(Synthesizer, Batched):
         fallback_strength: strength of the noise for classes of one row.
         real_: the real rows by class.
     """
-
-    scope: ClassVar[Literal["row", "class", "global"]] = "class"
-    targets: ClassVar[frozenset[TargetKind]] = frozenset(("class", "soft", "number"))
 
     neighbors: int = 5
     low: float = 0.0
@@ -69,28 +65,8 @@ class Interpolation(Synthesizer, Batched):
         if not 0.0 <= self.fallback_strength < np.inf:
             raise ValueError(f"fallback_strength = {self.fallback_strength} must be >= 0")
 
-    def fit(
-        self,
-        real: Latents,
-        rng: np.random.Generator,
-        *,
-        pool: Latents | None = None,
-        base: Latents | None = None,
-        progress: Callable[[float], None] | None = None,
-    ) -> Self:
-        """Keep the real rows; raises UsageError when there is none."""
-        self.real_ = Neighborhood.of(real, "interpolation")
-        return self
-
-    def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
-        """One point for each anchor. An anchor that was not fitted is matched with the rows of its class."""
-        return self._draw(self.real_.anchors(anchors), rng)
-
-    def sample_fitted(self, real: Latents, at: I64, rng: np.random.Generator, out: F32) -> Draw:
-        """As :meth:`sample` of these rows of the fit, straight into ``out``."""
-        return self._draw(self.real_.fitted(real, at), rng, out)
-
-    def _draw(self, anchors: Anchors, rng: np.random.Generator, out: F32 | None = None) -> Draw:
+    def draw(self, anchors: Anchors, rng: np.random.Generator, out: F32 | None = None) -> Draw:
+        """One point for each anchor, into ``out`` where it is given."""
         # Three numbers a row in one call: u, the choice of partner, and the seed of the fallback's noise.
         dice = rng.random((len(anchors.at), 3))
         u = self.low + (self.high - self.low) * dice[:, 0]
@@ -110,12 +86,3 @@ class Interpolation(Synthesizer, Batched):
         u = self.low + (self.high - self.low) * torch.rand(len(z), generator=generator, device=z.device)
         new = arc(z, z[partner], u) if self.path == "sphere" else z.lerp(z[partner], beside(u, z))
         return new, y.lerp(y[partner], beside(u.clamp(0, 1), y))
-
-    def state(self) -> State:
-        """The learned arrays."""
-        return self.real_.state()
-
-    def load(self, state: State) -> Self:
-        """Take the arrays of :meth:`state`."""
-        self.real_ = Neighborhood.load(state)
-        return self

@@ -6,16 +6,18 @@ asked for, or where it is small, they are found for all its rows at once and kep
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from augmint.core.protocols import State
-from augmint.core.types import F32, I64, Draw, Latents, Text
+from augmint.core.protocols import Batched, State, Synthesizer
+from augmint.core.types import F32, I64, Draw, Latents, TargetKind, Text
 from augmint.numerics.moments import class_moments
 from augmint.numerics.neighbors import nearest
 from augmint.numerics.rows import (
@@ -271,3 +273,50 @@ def _chosen(near: I64, dice: F64) -> I64:
     """(n,) one column of each row."""
     picked: I64 = near[np.arange(len(near)), (dice * near.shape[1]).astype(np.int64)]
     return picked
+
+
+class NeighborMethod(Synthesizer, Batched):
+    """A method that goes from each row towards, or away from, another row of its class.
+
+    Attributes:
+        real_: the real rows by class.
+    """
+
+    scope: ClassVar[Literal["row", "class", "global"]] = "class"
+    targets: ClassVar[frozenset[TargetKind]] = frozenset(("class", "soft", "number"))
+
+    real_: Neighborhood
+
+    def fit(
+        self,
+        real: Latents,
+        rng: np.random.Generator,
+        *,
+        pool: Latents | None = None,
+        base: Latents | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Self:
+        """Keep the real rows; raises UsageError when there is none."""
+        self.real_ = Neighborhood.of(real, type(self).__name__.lower())
+        return self
+
+    @abstractmethod
+    def draw(self, anchors: Anchors, rng: np.random.Generator, out: F32 | None = None) -> Draw:
+        """One point for each anchor, into ``out`` where it is given."""
+
+    def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
+        """One point for each anchor. An anchor that was not fitted is matched with the rows of its class."""
+        return self.draw(self.real_.anchors(anchors), rng)
+
+    def sample_fitted(self, real: Latents, at: I64, rng: np.random.Generator, out: F32) -> Draw:
+        """As :meth:`sample` of these rows of the fit, straight into ``out``."""
+        return self.draw(self.real_.fitted(real, at), rng, out)
+
+    def state(self) -> State:
+        """The learned arrays."""
+        return self.real_.state()
+
+    def load(self, state: State) -> Self:
+        """Take the arrays of :meth:`state`."""
+        self.real_ = Neighborhood.load(state)
+        return self

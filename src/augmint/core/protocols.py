@@ -14,7 +14,20 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from augmint.core.types import F32, I64, Bool, Draw, Entry, Latents, Listing, ReadOptions, Sample, TargetKind
+from augmint.core.types import (
+    F32,
+    I64,
+    Bool,
+    Budget,
+    Draw,
+    Entry,
+    Latents,
+    Listing,
+    ReadOptions,
+    Sample,
+    TargetKind,
+    TrainingSet,
+)
 
 State = dict[str, np.ndarray]
 
@@ -130,6 +143,33 @@ class Batched(ABC):
         Returns:
             New rows and their labels; the arguments are unchanged.
         """
+
+
+class Rewriter(ABC):
+    """A method on samples instead of latents: corrupt and rebuild, or a hand-made transform. Strength is a field."""
+
+    @abstractmethod
+    def fit(self, samples: Sequence[Sample]) -> Self:
+        """Learn from real samples; hand-made transforms look at nothing."""
+
+    @abstractmethod
+    def rewrite(self, samples: Sequence[Sample], rngs: Sequence[np.random.Generator]) -> list[Sample]:
+        """One child for each sample, with the sample's target, group and split, and "" as id.
+
+        A child depends on its own sample and its own generator, never on its neighbours.
+        """
+
+
+class Student(ABC):
+    """A model trained downstream, to measure whether minted rows help."""
+
+    @abstractmethod
+    def fit(self, train: TrainingSet, budget: Budget, rng: np.random.Generator) -> Self:
+        """Learn within the budget; the same rows, budget and generator give the same student."""
+
+    @abstractmethod
+    def predict_proba(self, samples: Sequence[Sample]) -> F32:
+        """(n, k) probabilities, each row independent of its neighbours."""
 
 
 class RowGate(Stateful):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,9 @@ Bool = npt.NDArray[np.bool_]
 Text = npt.NDArray[np.str_]
 
 TargetKind = Literal["class", "soft", "multilabel", "number"]
+
+Transform = Callable[[Any, np.random.Generator], Any]
+"""A random change of a batch in the form a student holds it (images: torch (n, C, H, W), 0..1), afresh each time."""
 
 NO_PICK = -2
 """In ``Draw.pick``: the pool had no row left to give; the row is a stand-in for whoever cannot leave it out."""
@@ -196,3 +199,50 @@ class Draw:
 
     def __len__(self) -> int:
         return len(self.z)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a student learns from: real rows and, below them, minted ones.
+
+    Attributes:
+        samples: n samples; their own ``target`` is not looked at.
+        y: (n, k) float32 label weights of each row, which sum to 1.
+        weight: (n,) float32 > 0: how often a row is met in training, relative to the others.
+        minted: (n,) True for rows that were made. They are trained on and never validated on.
+        classes: the k names.
+        transform: on-the-fly change of a batch, or None.
+        mixup: parameter of the Beta distribution of on-the-fly mixup (Zhang et al. 2018); 0 for none.
+    """
+
+    samples: tuple[Sample, ...]
+    y: F32
+    weight: F32
+    minted: Bool
+    classes: tuple[str, ...]
+    transform: Transform | None = None
+    mixup: float = 0.0
+
+    def __post_init__(self) -> None:
+        sizes = {"samples": len(self.samples), "y": len(self.y), "weight": len(self.weight), "minted": len(self.minted)}
+        if len(set(sizes.values())) > 1 or self.y.shape[1:] != (len(self.classes),):
+            shape = self.y.shape
+            raise ValueError(f"got: {sizes}, y of shape {shape}; expected: equal rows, y (n, {len(self.classes)})")
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a student may spend; the same in every arm that is compared.
+
+    Attributes:
+        updates: steps of gradient descent, whatever the number of rows.
+        batch: rows of a step, drawn with replacement by ``weight``.
+        trials: settings (regularisation, learning rate) it may try by inner validation on real rows; 1 for none.
+    """
+
+    updates: int = 150
+    batch: int = 32
+    trials: int = 1

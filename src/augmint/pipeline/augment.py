@@ -21,7 +21,7 @@ from augmint.engine import Local, intra_op_threads
 from augmint.pipeline.anchors import AnchorOrder
 from augmint.pipeline.assemble import assemble
 from augmint.pipeline.assembly import Assembly
-from augmint.pipeline.barrier import Barrier
+from augmint.pipeline.barrier import Barrier, Chooser
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates
 from augmint.pipeline.machine import machine_facts
@@ -203,7 +203,7 @@ class _Run:
             before[row["target"]] += 1
         asked = children_per_class(before, self.plan.factor, self.plan.strategy)
         self.tell_classes(before)
-        barrier = Barrier(self.manifest, self.setup.classes, {})
+        barrier = Barrier(self.manifest, Chooser(self.setup.classes, {}))
         if sum(asked.values()):
             for source in self.setup.sources:
                 self.encode_second(source)
@@ -262,10 +262,11 @@ class _Run:
         second: dict[str, Latents] = {}
         if "pool" in self.setup.sources:
             second["pool"] = pool_latents(self.manifest, self.setup, self.real, self.progress)
-        given = "base" in self.setup.sources
-        told = (self.setup, self.real, self.progress)
-        base = base_latents(self.manifest, self.setup) if given else embedded_base(*told)
-        if base is not None:
+        if "base" in self.setup.sources:
+            second["base"] = base_latents(self.manifest, self.setup)
+        elif (base := embedded_base(self.plan, [row["target"] for row in self.real])) is not None:
+            said = f"statistics of {len(base.classes)} classes that {self.plan.model} was pretrained on"
+            self.progress.say(f"base: {said}")
             second["base"] = base
         self.progress.stage("fit", 1.0, "share")
         arrays = fit_all(self.plan, real, judged, report, second)
@@ -280,7 +281,7 @@ class _Run:
     def draw(self, asked: dict[str, int]) -> Barrier:
         """Draw units and barriers, round by round, until nothing is short or the rounds are used up."""
         arrays = self.manifest.load("fit").arrays()
-        barrier = Barrier(self.manifest, self.setup.classes, load_set_gates(self.plan, arrays))
+        barrier = Barrier(self.manifest, Chooser(self.setup.classes, load_set_gates(self.plan, arrays)))
         order = AnchorOrder.of(self.plan.seed, self.setup, self.real)
         picks = self.picks(order) if "pool" in self.setup.sources else None
         # A place that is picked for has one try a round.

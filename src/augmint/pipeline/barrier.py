@@ -30,14 +30,53 @@ class Child:
 
 
 @dataclass
+class Chooser:
+    """The set gates, and the judge's features of the children they have accepted of each class."""
+
+    classes: tuple[str, ...]
+    gates: Mapping[str, SetGate]
+    _features: dict[str, list[F32]] = field(default_factory=dict)
+
+    def choose(self, label: str, ids: Sequence[str], judge: F32) -> dict[str, dict[str, Any]]:
+        """Verdict of the set gates on the children of one unit: id -> facts; remembers who was accepted."""
+        verdict: dict[str, dict[str, Any]] = {id_: {"id": id_, "kept": True} for id_ in ids}
+        alive = np.ones(len(ids), bool)
+        for name, gate in self.gates.items():
+            if not alive.any():
+                break
+            rows = np.flatnonzero(alive).tolist()
+            fake = self._latents(label, [ids[i] for i in rows], judge[rows])
+            keep, score = gate.select(fake, self._accepted_latents(label, judge.shape[1:]))
+            self._record(verdict, fake, keep, score, name)
+            alive[np.array(rows)[~keep]] = False
+        if len(ids):
+            self._features.setdefault(label, []).append(judge[alive])
+        return verdict
+
+    @staticmethod
+    def _record(verdict: dict[str, dict[str, Any]], fake: Latents, keep: Bool, score: F32, gate: str) -> None:
+        for id_, kept, value in zip(fake.ids, keep, score, strict=True):
+            if not kept:
+                verdict[str(id_)] = {"id": str(id_), "kept": False, "gate": gate, "score": round(float(value), 6)}
+
+    def _accepted_latents(self, label: str, shape: tuple[int, ...]) -> Latents:
+        parts = self._features.get(label, [])
+        z = np.concatenate(parts) if parts else np.zeros((0, *shape), np.float32)
+        return self._latents(label, [""] * len(z), z)
+
+    def _latents(self, label: str, ids: Sequence[str], z: F32) -> Latents:
+        y = np.zeros((len(z), len(self.classes)), np.float32)
+        y[:, self.classes.index(label)] = 1.0
+        return Latents(np.array(ids, dtype=np.str_), z, y, self.classes)
+
+
+@dataclass
 class Barrier:
     """Collects the children of finished rounds and lets the set gates choose among them."""
 
     manifest: Manifest
-    classes: tuple[str, ...]
-    gates: Mapping[str, SetGate]
+    chooser: Chooser
     children: list[Child] = field(default_factory=list)
-    _features: dict[str, list[F32]] = field(default_factory=dict)
 
     def close(self, round_: int, jobs: Sequence[DrawJob]) -> None:
         """Take in the finished units of a round, in order, and write the round's verdicts as a unit."""
@@ -47,7 +86,7 @@ class Barrier:
             done = self.manifest.load(job.unit)
             children = [Child(job.unit, i, row) for i, row in enumerate(done.rows[1:])]
             passed = [child for child in children if child.accepted]
-            verdict = self._choose(job.label, passed, done.array("judge"))
+            verdict = self.chooser.choose(job.label, [child.facts["id"] for child in passed], done.array("judge"))
             verdicts += [row for row in verdict.values() if not row["kept"]]
             for child in children:
                 facts = {**child.facts, **verdict.get(child.facts["id"], {})}
@@ -77,35 +116,3 @@ class Barrier:
     def notes(self) -> dict[str, int]:
         """Number of accepted children by note."""
         return dict(sorted(Counter(c.facts["note"] for c in self.accepted() if c.facts["note"]).items()))
-
-    def _choose(self, label: str, passed: Sequence[Child], judge: F32) -> dict[str, dict[str, Any]]:
-        """Verdict of the set gates on the children of one unit: id -> facts; remembers who was accepted."""
-        verdict: dict[str, dict[str, Any]] = {c.facts["id"]: {"id": c.facts["id"], "kept": True} for c in passed}
-        alive = np.ones(len(passed), bool)
-        for name, gate in self.gates.items():
-            if not alive.any():
-                break
-            rows = np.flatnonzero(alive).tolist()
-            fake = self._latents(label, [passed[i].facts["id"] for i in rows], judge[rows])
-            keep, score = gate.select(fake, self._accepted_latents(label, judge.shape[1:]))
-            self._record(verdict, fake, keep, score, name)
-            alive[np.array(rows)[~keep]] = False
-        if len(passed):
-            self._features.setdefault(label, []).append(judge[alive])
-        return verdict
-
-    @staticmethod
-    def _record(verdict: dict[str, dict[str, Any]], fake: Latents, keep: Bool, score: F32, gate: str) -> None:
-        for id_, kept, value in zip(fake.ids, keep, score, strict=True):
-            if not kept:
-                verdict[str(id_)] = {"id": str(id_), "kept": False, "gate": gate, "score": round(float(value), 6)}
-
-    def _accepted_latents(self, label: str, shape: tuple[int, ...]) -> Latents:
-        parts = self._features.get(label, [])
-        z = np.concatenate(parts) if parts else np.zeros((0, *shape), np.float32)
-        return self._latents(label, [""] * len(z), z)
-
-    def _latents(self, label: str, ids: Sequence[str], z: F32) -> Latents:
-        y = np.zeros((len(z), len(self.classes)), np.float32)
-        y[:, self.classes.index(label)] = 1.0
-        return Latents(np.array(ids, dtype=np.str_), z, y, self.classes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from augmint.core.types import Entry, Latents
 from augmint.models.base_statistics import base_statistics
 from augmint.pipeline.fitting import as_latents, gather
 from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.plan import Plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.setup import UNITS, Setup
 from augmint.pipeline.workers import Anchor, EncodeJob, pixel_hash
@@ -56,21 +57,22 @@ def base_latents(manifest: Manifest, setup: Setup) -> Latents:
     return as_latents(z, rows, setup.sources["base"].listing.classes, setup.space)
 
 
-def embedded_base(setup: Setup, real: Rows, progress: Progress) -> Latents | None:
+def embedded_base(plan: Plan, targets: Iterable[str]) -> Latents | None:
     """Statistics that ship with the model, for a method that borrows where the user gave no base to borrow from.
 
     None where two classes of the data have ENOUGH rows, unless the method chooses among many: what these know is
     nearer than what the model saw.
+
+    Args:
+        plan: with its working size chosen.
+        targets: class of each real row.
     """
-    method = setup.plan.synthesizer()
-    able = [name for name, rows in Counter(row["target"] for row in real).items() if rows >= ENOUGH]
+    method = plan.synthesizer()
+    able = [name for name, rows in Counter(targets).items() if rows >= ENOUGH]
     if "base" not in method.uses or (len(able) > 1 and not method.needs_many_classes):
         return None
-    found = base_statistics(setup.model.name, setup.plan.size)
-    if found is None:
-        return None
-    progress.say(f"base: statistics of {len(found.classes)} classes that {setup.model.name} was pretrained on")
-    return found.rows()
+    found = base_statistics(plan.model, plan.size)
+    return None if found is None else found.rows()
 
 
 def pool_latents(manifest: Manifest, setup: Setup, real: Rows, progress: Progress) -> Latents:

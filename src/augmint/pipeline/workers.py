@@ -246,7 +246,7 @@ class DrawWorker:
         likes = [samples[slot] for slot in slots]
         children = self.codec.decode(draw.z, likes)
         ids = [child_id(seed, job, attempt, int(slot)) for slot in slots]
-        features, parents = self.judge.encode(children), [_parents(draw, i) for i in range(len(children))]
+        features, parents = self.judge.encode(children), [parents_of(draw, i) for i in range(len(children))]
         verdicts = self.bench.judge(ids, features, parents)
         for i, child in enumerate(children):
             data = self.format.dump(child)
@@ -303,7 +303,8 @@ def job_row(job: DrawJob) -> dict[str, Any]:
     return {**facts, "anchors": anchors, **({"picks": picks} if picks else {})}
 
 
-def _parents(draw: Draw, i: int) -> Parents:
+def parents_of(draw: Draw, i: int) -> Parents:
+    """The parents of one row of a draw."""
     return [(str(ref), float(weight)) for ref, weight in zip(draw.refs[i], draw.label_weights[i], strict=True) if ref]
 
 

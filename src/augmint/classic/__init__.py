@@ -1,3 +1,3 @@
 """Hand-made transforms, the baselines and partners: wrappers of kept libraries, as Rewriters."""
 
-TABLE: dict[str, str] = {}
+TABLE: dict[str, str] = {"classic": "augmint.classic.image:ClassicImage"}

@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from augmint.core.errors import DataError
 from augmint.core.protocols import Codec, Encoder
 from augmint.core.types import F32, Sample
 from augmint.models import hub
@@ -22,6 +21,7 @@ from augmint.models.cards import Card
 from augmint.models.devices import pick_device
 from augmint.models.inputs import BATCH, Items, as_samples, run
 from augmint.models.tiny_image import fit, unfit
+from augmint.numerics.pixels import colour_channels, planes_of
 
 Net = Callable[[Tensor], Tensor]
 
@@ -122,24 +122,10 @@ def to_frames(samples: Sequence[Sample], size: int) -> Tensor:
 
 def to_rgb(sample: Sample) -> F32:
     """(3, H, W) float32 in 0..1 of a grey, LA, RGB or RGBA image; raises DataError for anything else."""
-    pixels = sample.content
-    fits = isinstance(pixels, np.ndarray) and pixels.dtype in (np.uint8, np.uint16) and pixels.ndim in (2, 3)
-    if not fits or pixels.size == 0 or (pixels.ndim == 3 and pixels.shape[2] > 4):
-        shape = f"{pixels.dtype} array of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels)
-        raise DataError(
-            f"{shape} as content of sample {sample.id!r}",
-            expected="an image (H, W) or (H, W, C) of 1 to 4 channels, uint8 or uint16",
-            do="convert it, or leave it out",
-        )
-    planes = pixels if pixels.ndim == 3 else pixels[:, :, None]
+    planes = planes_of(sample)
     colours = colour_channels(planes.shape[2])
     rgb = np.broadcast_to(planes[:, :, :colours], (*planes.shape[:2], 3))
-    return np.ascontiguousarray(rgb.transpose(2, 0, 1), dtype=np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-
-
-def colour_channels(channels: int) -> int:
-    """How many of the channels are colour: 1 of grey and LA, 3 of RGB and RGBA."""
-    return 1 if channels <= 2 else 3
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1), dtype=np.float32) / np.float32(np.iinfo(planes.dtype).max)
 
 
 def make_child(frame: F32, anchor: Sample) -> Sample:

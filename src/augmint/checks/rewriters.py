@@ -1,0 +1,52 @@
+"""The laws of a method on samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from augmint.checks.laws import check_config, content_of, law, watched
+from augmint.core.protocols import Rewriter
+from augmint.core.types import Sample
+
+
+def check_rewriter(make: Callable[[], Rewriter], samples: Sequence[Sample]) -> None:
+    """The laws of a method on samples, on at least two samples of the caller's, which should differ in form."""
+    check_config(make, Rewriter)
+    rewriter = make()
+    with watched(list(samples)):
+        law(rewriter.fit(samples) is rewriter, "fit returns self")
+    with watched(list(samples)):
+        children = rewriter.rewrite(samples, _generators(len(samples)))
+    law(len(children) == len(samples), "one child for each sample", f"{len(children)} of {len(samples)}")
+    for child, parent in zip(children, samples, strict=True):
+        _check_child(child, parent)
+    first = content_of(children)
+    same = "the same numbers give the same bytes"
+    law(content_of(rewriter.rewrite(samples, _generators(len(samples)))) == first, same, "a second call differs")
+    fresh = make().fit(samples).rewrite(samples, _generators(len(samples)))
+    law(content_of(fresh) == first, same, "a fresh fit differs")
+    alone = "a child does not depend on its neighbours"
+    pairs = zip(samples, _generators(len(samples)), strict=True)
+    single = [rewriter.rewrite([sample], [rng])[0] for sample, rng in pairs]
+    law(content_of(single) == first, alone, "one sample alone differs")
+    turned = rewriter.rewrite(samples[::-1], _generators(len(samples))[::-1])
+    law(content_of(turned[::-1]) == first, alone, "the order matters")
+    law(rewriter.rewrite([], []) == [], "no samples give no children")
+
+
+def _generators(n: int) -> list[np.random.Generator]:
+    return [np.random.default_rng(20 + i) for i in range(n)]
+
+
+def _check_child(child: Sample, parent: Sample) -> None:
+    law(child.id == "", "a child has no id; the caller names it", repr(child.id))
+    law(child.raw is None, "a child has no stored bytes of its parent")
+    for name in ("target", "group", "split"):
+        kept = content_of(getattr(child, name)) == content_of(getattr(parent, name))
+        law(kept, "a child has the target, group and split of its parent", name)
+    law(type(child.content) is type(parent.content), "the child's content is of its parent's kind")
+    if isinstance(child.content, np.ndarray):
+        form = [(x.content.shape, x.content.dtype) for x in (child, parent)]
+        law(form[0] == form[1], "the child has the size and depth of its parent", f"{form[0]}, not {form[1]}")

@@ -1,0 +1,83 @@
+"""The transforms that everybody knows, for pictures: flip, crop, zoom, turn, colour, noise, RandAugment.
+
+A child is one real picture, changed by hand-made rules that keep its label. Two uses with the same strengths: written
+to a data set (``--method classic``, ``--then classic``: bicubic, each child with a generator of its own), or afresh
+each time a training loop sees a picture (:meth:`ClassicImage.transform`: bilinear, a batch at a time).
+
+Order: flip, RandAugment's moves, turn and zoom, crop (all as one resampling), then RandAugment's pixel operations,
+colour, noise. Random numbers come from the generator that is passed in. kornia's own augmentation classes draw from
+torch's global one, and cost five times as much for a batch; of kornia, RandAugment's pixel arithmetic is used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import numpy as np
+
+from augmint.classic.strengths import FLIPS, PRESETS, RANGES, Strengths
+from augmint.core.protocols import Rewriter
+from augmint.core.types import Sample, Transform
+
+
+@dataclass
+class ClassicImage(Rewriter):
+    """Hand-made transforms of pictures: flip, crop, scale, rotate, colour, noise, RandAugment.
+
+    Attributes:
+        preset: light (flip and crop), standard (and scale, rotate, colour, noise), or randaugment.
+        flip: none, horizontal, vertical or both; None, here and below: as the preset says.
+        crop, scale, rotate, colour, noise, operations, magnitude: see :class:`Strengths`.
+    """
+
+    preset: str = "standard"
+    flip: str | None = None
+    crop: float | None = None
+    scale: float | None = None
+    rotate: float | None = None
+    colour: float | None = None
+    noise: float | None = None
+    operations: int | None = None
+    magnitude: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset = {self.preset!r} must be one of: {', '.join(PRESETS)}")
+        if self.flip is not None and self.flip not in FLIPS:
+            raise ValueError(f"flip = {self.flip!r} must be one of: {', '.join(FLIPS)}")
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            kinds = (int,) if name == "operations" else (int, float)
+            if value is None:
+                continue
+            if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
+                raise ValueError(f"{name} = {value!r} must be a number from {low} to {high}")
+
+    @property
+    def strengths(self) -> Strengths:
+        """The preset's strengths, and over them those that were given."""
+        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(Strengths)}
+        return dataclasses.replace(PRESETS[self.preset], **{k: v for k, v in given.items() if v is not None})
+
+    def fit(self, samples: Sequence[Sample]) -> Self:
+        """Nothing is learned."""
+        return self
+
+    def rewrite(self, samples: Sequence[Sample], rngs: Sequence[np.random.Generator]) -> list[Sample]:
+        """One child for each picture, of its size, channels and depth; grey or colour, with alpha or not.
+
+        Raises DataError for content that is not an image of 1 to 4 channels, uint8 or uint16.
+        """
+        from augmint.classic.change import child_of  # torch is loaded when it is needed
+
+        return [child_of(sample, rng, self.strengths) for sample, rng in zip(samples, rngs, strict=True)]
+
+    def transform(self) -> Transform:
+        """The same on the fly: a torch batch (n, C, H, W), 0..1, and a generator -> the changed batch."""
+        from augmint.classic.change import change
+
+        return partial(change, strengths=self.strengths)

@@ -6,6 +6,7 @@ from clouds import clouds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
 from augmint.evaluation import balls
@@ -39,6 +40,17 @@ def test_equals_the_package_of_the_authors(capsys: pytest.CaptureFixture[str]) -
         real, minted = clouds(500, 64, seed), clouds(400, 64, seed + 9) * 1.1
         other = prdc.compute_prdc(real, minted, 5)
         assert ball_scores(real, minted, 5)._asdict() == pytest.approx(other, abs=1e-9)
+    capsys.readouterr()
+
+
+def test_equals_the_package_of_the_authors_on_real_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    """Digits' pixels are whole numbers: many distances are equal, and some rows lie on a border."""
+    prdc = pytest.importorskip("prdc", reason="prdc is not installed")
+    rows = load_digits().data.astype(np.float32)
+    rows = rows[np.random.default_rng(0).permutation(len(rows))]
+    for k in (3, 5, 10):
+        ours = ball_scores(rows[:900], rows[900:], k)
+        assert ours._asdict() == pytest.approx(prdc.compute_prdc(rows[:900], rows[900:], k), abs=1e-4)
     capsys.readouterr()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from clouds import clouds
 from scipy import linalg
+from sklearn.datasets import load_digits
 from sklearn.metrics.pairwise import polynomial_kernel
 
 from augmint.evaluation import frechet, kernel
@@ -35,6 +36,20 @@ def test_frechet_with_fewer_rows_than_numbers(n: int, m: int) -> None:
     root = np.sqrt(np.maximum(np.linalg.eigvalsh(half @ cb @ half), 0)).sum()
     expected = np.square(a.mean(axis=0) - b.mean(axis=0, dtype=np.float64)).sum() + np.trace(ca + cb) - 2 * root
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-5)
+
+
+def test_real_rows_with_dead_numbers_equal_the_independent_forms() -> None:
+    """Digits' pixels, some of which are never inked, so that a covariance has no inverse."""
+    rows = load_digits().data.astype(np.float32)
+    rows = rows[np.random.default_rng(0).permutation(len(rows))]
+    a, b = rows[:900], 0.9 * rows[900:] + 0.5
+    values, vectors = np.linalg.eigh(np.cov(a.T.astype(np.float64)))
+    half = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    root = linalg.sqrtm(half @ np.cov(b.T.astype(np.float64)) @ half + 1e-12 * np.eye(64)).real
+    gap = np.square(a.mean(axis=0, dtype=np.float64) - b.mean(axis=0, dtype=np.float64)).sum()
+    trace = np.trace(np.cov(a.T.astype(np.float64))) + np.trace(np.cov(b.T.astype(np.float64)))
+    assert frechet_distance(a, b) == pytest.approx(gap + trace - 2 * np.trace(root), rel=1e-4)
+    assert kernel_distance(a, b).value == pytest.approx(kernel_by_matrices(a, b), rel=1e-6)
 
 
 def test_frechet_by_hand() -> None:

@@ -8,12 +8,14 @@ import pytest
 from clouds import clouds
 
 from augmint.core.errors import DataError, UsageError
+from augmint.evaluation import balls, diversity, frechet, kernel
 from augmint.evaluation.balls import ball_scores
 from augmint.evaluation.diversity import vendi_score
 from augmint.evaluation.fidelity import fidelity, label_agreement
 from augmint.evaluation.frechet import frechet_distance
 from augmint.evaluation.kernel import kernel_distance
-from augmint.evaluation.memorization import CopyFinder
+from augmint.evaluation.memorization import CopyFinder, guess_area
+from augmint.numerics import candidates
 
 NAMES = ["frechet", "kernel", "precision", "recall", "density", "coverage"]
 
@@ -104,21 +106,39 @@ def test_children_of_one_parent_count_as_far_as_they_differ() -> None:
     assert width(np.ones(400)) == pytest.approx(1 - 40 / (40 + 1.96**2), abs=1e-4)  # forty parents, not 400 rows
 
 
-@pytest.mark.parametrize(
-    "measure",
-    [
-        ball_scores,
-        frechet_distance,
-        kernel_distance,
-        lambda a, b: vendi_score(b),
-        lambda a, b: CopyFinder(a).find(b),
-    ],
-)
-def test_memory_is_a_few_blocks(measure: Callable[[np.ndarray, np.ndarray], object]) -> None:
-    """A whole matrix of distances would take 196 MB in float32."""
-    a, b = clouds(7000, 8, 1), clouds(7000, 8, 2)
+MEASURES = {
+    "balls": ball_scores,
+    "frechet": frechet_distance,
+    "kernel": kernel_distance,
+    "vendi": lambda a, b: vendi_score(b),
+    "copies": lambda a, b: CopyFinder(a).find(b),
+    "membership": lambda a, b: guess_area(a[::2], a[1::2], b),
+}
+
+
+def peak_of(measure: Callable[[np.ndarray, np.ndarray], object], n: int, d: int) -> int:
+    a, b = clouds(n, d, 1), clouds(n, d, 2)
     tracemalloc.start()
     measure(a, b)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 120e6
+    return peak
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_memory_is_a_few_blocks(name: str) -> None:
+    """A whole matrix of distances would take 196 MB in float32."""
+    assert peak_of(MEASURES[name], 7000, 8) < 120e6
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_memory_is_flat(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With small blocks, more rows add at most twice what they take themselves."""
+    for module in (balls, kernel):
+        monkeypatch.setattr(module, "BLOCK_ROWS", 128)
+    for module in (frechet, diversity, candidates):
+        monkeypatch.setattr(module, "BLOCK_NUMBERS", 1 << 17)
+    monkeypatch.setattr(balls, "BLOCK_COLUMNS", 128)
+    monkeypatch.setattr(candidates, "HELD_PAIRS", 1 << 12)
+    small, large = (peak_of(MEASURES[name], n, 512) for n in (1500, 3000))
+    assert large - small <= 2 * 2 * 1500 * 512 * 4  # 12 MB; a matrix of distances adds 27

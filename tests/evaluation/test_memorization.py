@@ -85,7 +85,28 @@ def test_ratio_of_a_real_row_leaves_the_row_out() -> None:
         others = np.delete(finder.rows, i)
         target = others[np.abs(others - row).argmin()]
         around = np.sort(np.abs(others - target))[1:6].mean()
-        assert finder.own_ratio[i] == pytest.approx(np.abs(target - row)[0] / around, rel=1e-5)
+        assert finder.own.ratio[i] == pytest.approx(np.abs(target - row)[0] / around, rel=1e-5)
+
+
+def test_the_reference_without_held_out_rows_is_the_training_rows_among_themselves() -> None:
+    rows = clouds(200, 32, 1)
+    rows[10:20] = rows[0]  # eleven equal rows
+    rows[30:35] = rows[40:45] + np.float32(1e-3)  # five pairs of near ones
+    found = copying(rows, clouds(100, 32, 2))
+    assert found[NEAR].reference == pytest.approx(21 / 200) and found[EXACT].reference == pytest.approx(11 / 200)
+    # Every other training row in the minted ones' place: the equal ones point to one row, six of the pairs to six
+    assert found[EXPOSED].reference == pytest.approx(7 / 190) and found[EXPOSED].matched == found[EXPOSED].value
+    own = CopyFinder(rows).own
+    assert list(own.source[10:20]) == [0] * 10 and list(own.source[[30, 40]]) == [40, 30]
+    assert np.isnan(CopyFinder(clouds(5)).own.ratio).all()
+
+
+def test_training_rows_copied_is_compared_on_as_many_rows() -> None:
+    train, held_out = clouds(300, 32, 1), clouds(50, 32, 2)
+    minted = np.concatenate([train[:200], clouds(50, 32, 3)])
+    found = copying(train, minted, held_out)[EXPOSED]
+    assert found.value == pytest.approx(200 / 300) and found.matched == pytest.approx(40 / 300)
+    assert found.reference <= 0.01
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 7, 19, 40])

@@ -23,6 +23,7 @@ arXiv:1909.03935; Newcombe 2006, Statistics in Medicine 25.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,13 +73,19 @@ class CopyFinder:
         rows: (m, d), m >= 1. With fewer than 20 different rows only exact copies are found.
         quantile: q.
         closest: c.
+
+    Attributes:
+        own: which of the rows are copies of another one of them; ratio NaN where there are too few to tell.
     """
 
     def __init__(self, rows: F32, quantile: float = QUANTILE, closest: float = CLOSEST) -> None:
-        self.first = _first_of_each(rows)
+        self.first, place = _first_of_each(rows)
         self.rows = rows if len(self.first) == len(rows) else rows[self.first]
-        self.spacing, self.own_ratio = _spacing(self.rows)
-        self.threshold = min(_low_quantile(self.own_ratio, quantile), closest)
+        self.spacing, own_ratio, beside = _spacing(self.rows)
+        self.threshold = min(_low_quantile(own_ratio[np.isfinite(own_ratio)], quantile), closest)
+        twin = np.bincount(place)[place] > 1
+        near, ratio = own_ratio[place] < self.threshold, np.where(twin, np.float32(0), own_ratio[place])
+        self.own = Copies(twin | near, twin, self.first[np.where(twin, place, beside[place])], ratio)
 
     def find(self, minted: F32) -> Copies:
         """Compare rows (n, d) with the nearest that may have been copied."""
@@ -88,26 +95,31 @@ class CopyFinder:
         return Copies(exact | (ratio < self.threshold), exact, self.first[at], ratio)
 
 
-def _first_of_each(rows: F32) -> I64:
-    """Positions of the different rows, ascending, each where it is first met."""
+def _first_of_each(rows: F32) -> tuple[I64, I64]:
+    """Positions of the different rows, ascending, each where it is first met; and (m,) which of these a row is."""
     seen: dict[bytes, int] = {}
+    place = np.empty(len(rows), np.int64)
+    first: list[int] = []
     for i, row in enumerate(rows):
         # Adding zero makes -0 and 0 the same bytes.
-        seen.setdefault(hashlib.blake2b((row + np.float32(0)).tobytes(), digest_size=16).digest(), i)
-    return np.fromiter(seen.values(), np.int64, len(seen))
+        key = hashlib.blake2b((row + np.float32(0)).tobytes(), digest_size=16).digest()
+        place[i] = seen.setdefault(key, len(seen))
+        if place[i] == len(first):
+            first.append(i)
+    return np.array(first, np.int64), place
 
 
-def _spacing(rows: F32) -> tuple[F32, F32]:
-    """m(t) of each of the different rows, and the ratio of each row to the others (none where there are too few)."""
+def _spacing(rows: F32) -> tuple[F32, F32, I64]:
+    """m(t) of each of the different rows; each row's ratio to the others (NaN where there are too few), its nearest."""
     if len(rows) < LEAST_ROWS:
-        return np.ones(len(rows), np.float32), np.empty(0, np.float32)
+        return np.ones(len(rows), np.float32), np.full(len(rows), np.nan, np.float32), np.zeros(len(rows), np.int64)
     apart, at = nearest(rows, rows, AROUND + 1, same=True)
     around = apart[:, :AROUND].mean(axis=1)
     # Without row i, the row nearest to it has one neighbour less where i is among its first.
     mine, beside = apart[at[:, 0]], at[at[:, 0]]
     others = np.where(beside == np.arange(len(rows))[:, None], np.inf, mine)
     left = np.sort(others, axis=1)[:, :AROUND].mean(axis=1)
-    return around, (apart[:, 0] / left).astype(np.float32)
+    return around, (apart[:, 0] / left).astype(np.float32), at[:, 0]
 
 
 def _low_quantile(ratio: F32, q: float) -> float:
@@ -134,7 +146,8 @@ def copying(
         train: (m, d) rows the generator saw.
         minted: (n, d).
         held_out: (h, d) rows it did not see: how often these look like copies is the reference, and minted rows that
-            are copies of them are a leak.
+            are copies of them are a leak. Without them the reference is how often a training row looks like a copy
+            of another one.
         quantile: q.
         closest: c.
     """
@@ -146,16 +159,11 @@ def copying(
         return {name: Score(name, np.nan, "smaller", 0.0, 1.0, len(b), note=NOT_ENOUGH) for name in names}
     finder = CopyFinder(a, quantile, closest)
     found = finder.find(b)
-    if other is not None and len(other):
-        control = finder.find(other)
-        near, exact = float(control.near.mean()), float(control.exact.mean())
-    else:
-        near, exact = (float(np.mean(finder.own_ratio < finder.threshold)) if len(finder.own_ratio) else np.nan), np.nan
-    exposed = len(np.unique(found.source[found.near]))
+    control = finder.own if other is None or not len(other) else finder.find(other)
     scores = [
-        _share(names[0], int(found.near.sum()), len(b), len(b), near),
-        _share(names[1], int(found.exact.sum()), len(b), len(b), exact),
-        _share(names[2], exposed, len(finder.rows), len(b), np.nan),
+        _share(names[0], int(found.near.sum()), len(b), len(b), float(control.near.mean())),
+        _share(names[1], int(found.exact.sum()), len(b), len(b), float(control.exact.mean())),
+        _exposed(names[2], found, control, len(finder.rows)),
     ]
     if other is not None and len(other):
         leak = CopyFinder(other, quantile, closest)
@@ -164,11 +172,21 @@ def copying(
     return {score.name: score for score in scores}
 
 
+def _exposed(name: str, found: Copies, control: Copies, of: int) -> Score:
+    """Share of the ``of`` training rows that were copied; it grows with the rows that are looked at."""
+
+    def hits(copies: Copies, size: int) -> int:
+        some = np.linspace(0, len(copies.near) - 1, size).astype(np.int64)
+        return len(np.unique(copies.source[some][copies.near[some]]))
+
+    n, size = len(found.near), min(len(found.near), len(control.near))
+    score = _share(name, hits(found, n), of, n, hits(control, size) / of)
+    return replace(score, matched=hits(found, size) / of)
+
+
 def _share(name: str, hits: int, of: int, n: int, reference: float) -> Score:
     """A share of rows; it does not depend on how many there are, so it stands beside its reference as it is."""
-    interval = share_interval(hits, of)
-    matched = hits / of if np.isfinite(reference) else np.nan
-    return Score(name, hits / of, "smaller", 0.0, 1.0, n, interval, reference, matched)
+    return Score(name, hits / of, "smaller", 0.0, 1.0, n, share_interval(hits, of), reference, hits / of)
 
 
 def membership(

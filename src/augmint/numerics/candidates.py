@@ -81,11 +81,16 @@ def candidates(query: F32, rows: F32, k: int, *, same: bool) -> Iterator[Pairs]:
             yield Pairs(part.query + start, part.row, part.square)
 
 
-def _lifted(rows: F32, center: F32) -> F32:
+def _lifted(rows: F32, center: F32, order: I64 | None = None) -> F32:
     """(n, d + 2) shifted rows, with their squared length and a 1: one product then gives whole distances."""
     out = np.empty((len(rows), rows.shape[1] + 2), np.float32)
     inner = out[:, :-2]
-    np.subtract(rows, center, out=inner, casting="same_kind")
+    if order is None:
+        np.subtract(rows, center, out=inner, casting="same_kind")
+    else:  # in blocks, so that there is no second copy of the rows
+        for start in range(0, len(rows), BLOCK_ROWS):
+            at = slice(start, start + BLOCK_ROWS)
+            np.subtract(rows[order[at]], center, out=inner[at], casting="same_kind")
     np.einsum("nd,nd->n", inner, inner, out=out[:, -2])
     out[:, -1] = 1.0
     return out
@@ -144,7 +149,7 @@ def _triangle(rows: F32, center: F32, k: int, step: int) -> Pairs | None:
     """
     n, held, count = len(rows), list[Pairs](), 0
     order = np.random.default_rng(0).permutation(n)
-    right = _lifted(rows[order], center)
+    right = _lifted(rows, center, order)
     limit = np.full(n, np.inf, np.float32)
     most, first = max(HELD_PAIRS, 4 * k * n), max(min(int(PROBES * np.sqrt(n * k)), 2 * step), k + 1)
     for start in (0, *range(first, n, step)):

@@ -223,7 +223,8 @@ class _Job:
             self.made += 1
             one = [float(name == verdict["label"]) for name in self.bench.classes]
             y = np.asarray(verdict.get("label_probs", one), np.float32)
-            named = replace(children[i], id=f"syn-{self.made:06d}", target=verdict["label"])
+            name = children[i].id or f"syn-{self.made:06d}"  # what is picked has a name
+            named = replace(children[i], id=name, target=verdict["label"])
             found.append(_Child(named, y, parents[i], features[i]))
         return found
 

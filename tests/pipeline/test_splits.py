@@ -1,0 +1,167 @@
+"""Pairs of training draws and test parts: what they share, and that groups never cross."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from augmint.core.errors import DataError
+from augmint.pipeline.splits import ALL, TEST_ROWS, Rows, choose_shots, make_pairs, shared_part
+
+
+def rows_of(counts, groups=None, tests=None):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    n = len(labels)
+    units = np.array([f"row {i}" for i in range(n)]) if groups is None else np.asarray(groups, np.str_)
+    test = np.zeros(n, bool)
+    if tests is not None:
+        at = np.cumsum([0, *counts])
+        for c, count in enumerate(tests):
+            test[at[c + 1] - count : at[c + 1]] = True
+    return Rows(labels, units, test, len(counts))
+
+
+def check(rows, pairs):
+    """What holds for all pairs."""
+    for pair in pairs.pairs:
+        assert len(pair.train) and len(pair.test)
+        assert len(np.unique(pair.train)) == len(pair.train) and len(np.unique(pair.test)) == len(pair.test)
+        assert not set(rows.units[pair.train]) & set(rows.units[pair.test])
+
+
+def counts_of(rows, at):
+    return np.bincount(rows.labels[at], minlength=rows.classes).tolist()
+
+
+def test_disjoint_where_rows_last():
+    rows = rows_of((80, 100, 60))
+    pairs = make_pairs(rows, 5, 6, 0)
+    check(rows, pairs)
+    assert pairs.scheme == "disjoint" and pairs.ratio == 0 and len(pairs.pairs) == 6
+    used = np.concatenate([np.concatenate([p.train, p.test]) for p in pairs.pairs])
+    assert len(np.unique(used)) == len(used)
+    assert all(counts_of(rows, p.train) == [5, 5, 5] for p in pairs.pairs)
+    # What the draws leave is tested on, in its own proportions.
+    assert counts_of(rows, np.concatenate([p.test for p in pairs.pairs])) == [50, 70, 30]
+
+
+def test_fewer_disjoint_pairs_rather_than_many_that_share():
+    pairs = make_pairs(rows_of((56, 56)), 5, 20, 0)  # eight rows a pair and class
+    assert pairs.scheme == "disjoint" and len(pairs.pairs) == 7
+
+
+def test_resampled_where_rows_do_not_last():
+    rows = rows_of((24, 30))
+    pairs = make_pairs(rows, 10, 12, 0)
+    check(rows, pairs)
+    assert pairs.scheme == "resampled" and len(pairs.pairs) == 12
+    assert counts_of(rows, pairs.pairs[0].train) == [10, 10]
+    assert pairs.ratio == pytest.approx(np.mean([len(p.test) / len(p.train) for p in pairs.pairs]))
+    assert 0.4 < pairs.ratio < 0.6
+    assert any(not np.array_equal(pairs.pairs[0].train, p.train) for p in pairs.pairs)
+
+
+def test_all_rows_keep_their_classes_uneven():
+    rows = rows_of((30, 9, 2, 1))
+    pairs = make_pairs(rows, ALL, 4, 0)
+    check(rows, pairs)
+    assert pairs.scheme == "resampled"
+    assert all(counts_of(rows, p.train) == [20, 6, 1, 1] for p in pairs.pairs)
+    assert all(counts_of(rows, p.test)[2:] == [1, 0] for p in pairs.pairs)
+
+
+def test_own_test_part_is_shared():
+    rows = rows_of((40, 42), tests=(10, 12))
+    pairs = make_pairs(rows, 5, 6, 0)
+    check(rows, pairs)
+    assert pairs.scheme == "shared test" and pairs.ratio == 0
+    assert all(np.array_equal(p.test, np.flatnonzero(rows.test)) for p in pairs.pairs)
+    used = np.concatenate([p.train for p in pairs.pairs])
+    assert len(np.unique(used)) == len(used) == 60 and not rows.test[used].any()
+
+
+def test_own_test_part_with_draws_that_share_rows_has_a_ratio():
+    rows = rows_of((40, 40), tests=(10, 12))
+    pairs = make_pairs(rows, 14, 40, 0)
+    check(rows, pairs)
+    # 14 of 30 and 14 of 28 rows: about half is shared.
+    assert pairs.scheme == "shared test" and pairs.ratio == pytest.approx(0.483 / (1 - 0.483), rel=0.05)
+
+
+def test_test_rows_are_capped():
+    rows = rows_of((3000, 3000), tests=(1500, 1500))
+    assert len(make_pairs(rows, 5, 5, 0).pairs[0].test) == TEST_ROWS
+    alone = make_pairs(rows_of((9000, 3000)), 5, 5, 0)
+    assert all(TEST_ROWS - 10 < len(p.test) <= TEST_ROWS for p in alone.pairs)
+    assert counts_of(rows_of((9000, 3000)), alone.pairs[0].test)[0] == pytest.approx(1500, abs=5)
+
+
+def test_groups_stay_together_and_apart_between_disjoint_pairs():
+    # 60 patients of two rows of one class each.
+    rows = rows_of((60, 60), groups=np.arange(120) // 2)
+    pairs = make_pairs(rows, 5, 6, 0)
+    check(rows, pairs)
+    assert pairs.scheme == "disjoint"
+    parts = [set(rows.units[np.concatenate([p.train, p.test])]) for p in pairs.pairs]
+    assert sum(map(len, parts)) == len(set.union(*parts))
+    assert all(counts_of(rows, p.train) == [5, 5] for p in pairs.pairs)
+
+
+def test_few_large_groups_are_resampled():
+    rows = rows_of((30, 30), groups=np.tile(np.arange(6), 10))
+    pairs = make_pairs(rows, 5, 8, 0)
+    check(rows, pairs)
+    assert pairs.scheme == "resampled" and pairs.ratio > 0
+
+
+def test_a_group_in_training_and_test_is_refused():
+    rows = rows_of((20, 20), groups=np.arange(40) % 7, tests=(5, 5))
+    with pytest.raises(DataError, match="groups in training and in the test part"):
+        make_pairs(rows, 5, 5, 0)
+
+
+def test_one_class_is_refused():
+    with pytest.raises(DataError, match="1 class"):
+        make_pairs(rows_of((20, 0)), 5, 5, 0)
+
+
+def test_the_seed_alone_decides():
+    rows = rows_of((80, 100, 60))
+    first, again, other = (make_pairs(rows, 5, 6, seed) for seed in (0, 0, 1))
+    assert all(np.array_equal(a.train, b.train) for a, b in zip(first.pairs, again.pairs, strict=True))
+    assert not all(np.array_equal(a.train, b.train) for a, b in zip(first.pairs, other.pairs, strict=True))
+
+
+def test_shared_part_by_hand():
+    units = np.array(["a", "a", "b", "c", "d"])
+    assert shared_part([np.array([0, 2]), np.array([1, 3])], units) == 0.5
+    assert shared_part([np.array([0])], units) == 0.0
+
+
+@pytest.mark.parametrize(("counts", "tests", "shots"), [
+    ((170, 180), None, 14), ((20, 20), None, ALL), ((5000, 5000), None, 50), ((100, 80), (20, 20), 7),
+])  # fmt: skip
+def test_shots_for_who_names_none(counts, tests, shots):
+    rows = rows_of(counts, tests=tests)
+    assert choose_shots(rows) == shots
+    if shots:
+        assert len(make_pairs(rows, shots, 8, 0).pairs) == 8
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=st.lists(st.integers(2, 40), min_size=2, max_size=4),
+    groups=st.integers(3, 30),
+    grouped=st.booleans(),
+    shots=st.sampled_from([ALL, 1, 3, 8]),
+    count=st.integers(1, 9),
+    seed=st.integers(0, 99),
+)
+def test_groups_never_cross_whatever_the_data(counts, groups, grouped, shots, count, seed):
+    n = sum(counts)
+    units = np.random.default_rng(seed).integers(0, groups, n) if grouped else None
+    rows = rows_of(counts, units)
+    for pair in make_pairs(rows, shots, count, seed).pairs:
+        assert not set(rows.units[pair.train]) & set(rows.units[pair.test])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 
 import numpy as np
@@ -17,7 +18,7 @@ from augmint.classic.strengths import PRESETS, Strengths
 from augmint.core.errors import DataError, UsageError
 from augmint.core.registry import build
 from augmint.core.types import Sample
-from support import pattern
+from support import digit_images, pattern
 
 FORMS = [((12, 9), np.uint8), ((7, 8), np.uint16), ((6, 6, 1), np.uint8), ((8, 5, 2), np.uint8), ((9, 16, 3), np.uint8),
          ((5, 7, 4), np.uint8), ((1, 1), np.uint8), ((1, 6, 3), np.uint8)]  # fmt: skip
@@ -32,7 +33,8 @@ def samples() -> list[Sample]:
 
 
 def one(pixels: np.ndarray, seed: int = 0, **options) -> np.ndarray:
-    return ClassicImage(**options).rewrite([Sample("a", pixels)], [np.random.default_rng(seed)])[0].content
+    rewriter = ClassicImage(**{"flip": "horizontal"} | options)
+    return rewriter.rewrite([Sample("a", pixels)], [np.random.default_rng(seed)])[0].content
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -86,15 +88,15 @@ def test_light_and_standard_do_not_need_kornia(monkeypatch):
     monkeypatch.setitem(sys.modules, "kornia", None)
     monkeypatch.delitem(sys.modules, "augmint.classic.randaugment", raising=False)
     for preset in ("light", "standard"):
-        ClassicImage(preset).transform()(torch.rand(2, 3, 8, 8), np.random.default_rng(0))
+        ClassicImage(preset, flip="horizontal").transform()(torch.rand(2, 3, 8, 8), np.random.default_rng(0))
     with pytest.raises(Exception, match="kornia") as caught:
-        ClassicImage("randaugment").transform()(torch.rand(2, 3, 8, 8), np.random.default_rng(0))
+        ClassicImage("randaugment", flip="none").transform()(torch.rand(2, 3, 8, 8), np.random.default_rng(0))
     assert "augmint[classic]" in str(caught.value)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_transform_changes_each_picture_in_its_own_way_and_is_repeatable(preset):
-    change = ClassicImage(preset).transform()
+    change = ClassicImage(preset, flip="horizontal").transform()
     batch = torch.rand(1, 3, 16, 16).repeat(12, 1, 1, 1)
     state = torch.random.get_rng_state()
     made = change(batch, np.random.default_rng(0))
@@ -109,7 +111,13 @@ def test_the_transform_changes_each_picture_in_its_own_way_and_is_repeatable(pre
 def test_both_uses_change_a_picture_in_the_same_way():
     picture = pattern((16, 16, 3), 2)
     batch = torch.from_numpy(picture.transpose(2, 0, 1)[None] / np.float32(255))
-    fly = ClassicImage(noise=0.0).transform()(batch, np.random.default_rng(4))[0].permute(1, 2, 0).numpy() * 255
+    fly = (
+        ClassicImage(flip="horizontal", noise=0.0)
+        .transform()(batch, np.random.default_rng(4))[0]
+        .permute(1, 2, 0)
+        .numpy()
+        * 255
+    )
     written = one(picture, 4, noise=0.0)
     assert np.abs(fly - picture).mean() > 10
     assert np.abs(fly - written).mean() < 3  # bilinear and bicubic
@@ -133,7 +141,7 @@ def test_a_ribbon(preset):
 
 
 def test_what_is_given_wins_over_the_preset():
-    assert ClassicImage().strengths == PRESETS["standard"]
+    assert ClassicImage().asked == PRESETS["standard"]
     assert ClassicImage("light", flip="none", noise=0.1).strengths == Strengths(crop=0.125, noise=0.1)
     assert (
         ClassicImage("standard", crop=0.0, **{k: v for k, v in NOTHING.items() if k != "crop"}).strengths == Strengths()
@@ -160,4 +168,16 @@ def test_other_content_is_refused(content):
 
 def test_as_many_generators_as_samples():
     with pytest.raises(ValueError, match="zip"):
-        ClassicImage().rewrite(samples(), [np.random.default_rng(0)])
+        ClassicImage(flip="none").rewrite(samples(), [np.random.default_rng(0)])
+
+
+def test_auto_needs_a_fit_and_is_what_the_fit_says():
+    rewriter = ClassicImage()
+    for use in (rewriter.transform, lambda: rewriter.rewrite(samples(), [None] * len(FORMS))):
+        with pytest.raises(UsageError, match="flip: auto"):
+            use()
+    digits = [Sample("", image, target=str(label)) for label in (3, 7) for image in digit_images(label, 12)]
+    assert rewriter.fit(digits).strengths == dataclasses.replace(PRESETS["standard"], flip="none")
+    both = [Sample("", turn(s.content), target=s.target) for s in digits for turn in (np.asarray, np.fliplr)]
+    assert rewriter.fit(both).strengths == dataclasses.replace(PRESETS["standard"], flip="horizontal")
+    assert ClassicImage(flip="horizontal").fit(digits).state() == {}

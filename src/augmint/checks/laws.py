@@ -109,9 +109,9 @@ def near(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=CLOSE, atol=CLOSE * max(size, 1e-12)))
 
 
-def check_state(state: State) -> None:
-    """A learned state can be stored as safetensors."""
-    law(isinstance(state, dict) and state, "state is a dict of arrays")
+def check_state(state: State, empty: bool = False) -> None:
+    """A learned state can be stored as safetensors; ``empty``: it may be that nothing is learned."""
+    law(isinstance(state, dict) and (state or empty), "state is a dict of arrays")
     for name, value in state.items():
         law(
             isinstance(value, np.ndarray) and value.dtype.kind in "biuf",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from augmint.checks.laws import check_config, content_of, law, watched
+from augmint.checks.laws import check_config, check_state, content_of, law, watched
 from augmint.core.protocols import Rewriter
 from augmint.core.types import Sample
 
@@ -27,6 +28,11 @@ def check_rewriter(make: Callable[[], Rewriter], samples: Sequence[Sample]) -> N
     law(content_of(rewriter.rewrite(samples, _generators(len(samples)))) == first, same, "a second call differs")
     fresh = make().fit(samples).rewrite(samples, _generators(len(samples)))
     law(content_of(fresh) == first, same, "a fresh fit differs")
+    check_state(state := copy.deepcopy(rewriter.state()), empty=True)
+    loaded = make()
+    law(loaded.load(state) is loaded, "load returns self")
+    children = loaded.rewrite(samples, _generators(len(samples)))
+    law(content_of(children) == first, "state makes the round trip", "a loaded rewriter differs")
     alone = "a child does not depend on its neighbours"
     pairs = zip(samples, _generators(len(samples)), strict=True)
     single = [rewriter.rewrite([sample], [rng])[0] for sample, rng in pairs]

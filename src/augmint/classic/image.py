@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
 
 import numpy as np
 
 from augmint.classic.strengths import FLIPS, PRESETS, RANGES, Strengths
-from augmint.core.protocols import Rewriter
-from augmint.core.types import Sample, Transform
+from augmint.core.errors import UsageError
+from augmint.core.protocols import Rewriter, State
+from augmint.core.types import Bool, Sample, Transform
 
 
 @dataclass
@@ -30,8 +31,9 @@ class ClassicImage(Rewriter):
 
     Attributes:
         preset: light (flip and crop), standard (and scale, rotate, colour, noise), or randaugment.
-        flip: none, horizontal, vertical or both; None, here and below: as the preset says.
+        flip: none, horizontal, vertical, both, or auto, as in all presets; None, here and below: as the preset says.
         crop, scale, rotate, colour, noise, operations, magnitude: see :class:`Strengths`.
+        mirror_: (1,) whether the classes stay what they are when left and right change places.
     """
 
     preset: str = "standard"
@@ -43,6 +45,7 @@ class ClassicImage(Rewriter):
     noise: float | None = None
     operations: int | None = None
     magnitude: float | None = None
+    mirror_: Bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -58,13 +61,32 @@ class ClassicImage(Rewriter):
                 raise ValueError(f"{name} = {value!r} must be a number from {low} to {high}")
 
     @property
-    def strengths(self) -> Strengths:
+    def asked(self) -> Strengths:
         """The preset's strengths, and over them those that were given."""
         given = {f.name: getattr(self, f.name) for f in dataclasses.fields(Strengths)}
         return dataclasses.replace(PRESETS[self.preset], **{k: v for k, v in given.items() if v is not None})
 
+    @property
+    def strengths(self) -> Strengths:
+        """What is done: as asked, with ``flip: auto`` decided by the fit; raises UsageError before it."""
+        asked = self.asked
+        if asked.flip != "auto":
+            return asked
+        if not hasattr(self, "mirror_"):
+            raise UsageError(
+                "flip: auto, and no pictures to tell from whether their mirror images keep the label",
+                expected="a fit, or a flip that is given",
+                do="call .fit(samples) first, or pass flip='horizontal' or flip='none'",
+                code="not-fitted",
+            )
+        return dataclasses.replace(asked, flip="horizontal" if self.mirror_[0] else "none")
+
     def fit(self, samples: Sequence[Sample]) -> Self:
-        """Nothing is learned."""
+        """Find out whether mirror images keep the label, where ``flip`` is auto; nothing else is learned."""
+        if self.asked.flip == "auto":
+            from augmint.classic.mirror import may_mirror  # torch is loaded when it is needed
+
+            self.mirror_ = np.array([may_mirror(samples)])
         return self
 
     def rewrite(self, samples: Sequence[Sample], rngs: Sequence[np.random.Generator]) -> list[Sample]:
@@ -72,7 +94,7 @@ class ClassicImage(Rewriter):
 
         Raises DataError for content that is not an image of 1 to 4 channels, uint8 or uint16.
         """
-        from augmint.classic.change import child_of  # torch is loaded when it is needed
+        from augmint.classic.change import child_of
 
         return [child_of(sample, rng, self.strengths) for sample, rng in zip(samples, rngs, strict=True)]
 
@@ -81,3 +103,13 @@ class ClassicImage(Rewriter):
         from augmint.classic.change import change
 
         return partial(change, strengths=self.strengths)
+
+    def state(self) -> State:
+        """Whether to mirror, where that was found out."""
+        return {"mirror": self.mirror_.astype(np.uint8)} if hasattr(self, "mirror_") else {}
+
+    def load(self, state: State) -> Self:
+        """Take the arrays of :meth:`state`."""
+        if "mirror" in state:
+            self.mirror_ = state["mirror"].astype(np.bool_)
+        return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FLIPS = ("none", "horizontal", "vertical", "both")
+FLIPS = ("auto", "none", "horizontal", "vertical", "both")
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Strengths:
 
     Attributes:
         flip: axes along which half of the pictures are mirrored: none, horizontal (left and right change places),
-            vertical, or both.
+            vertical, both, or auto: horizontal where the classes of the data allow it (:mod:`augmint.classic.mirror`).
         crop: shift to either side and up or down, as a share of the side; the edge mirrors what comes in. 0..0.5.
         scale: zoom to either side of 1. 0..0.9.
         rotate: degrees to either side. 0..180.
@@ -39,9 +39,9 @@ class Strengths:
 
 
 PRESETS = {
-    "light": Strengths(flip="horizontal", crop=0.125),
-    "standard": Strengths(flip="horizontal", crop=0.125, scale=0.1, rotate=10.0, colour=0.2, noise=0.02),
-    "randaugment": Strengths(flip="horizontal", crop=0.125, operations=2, magnitude=9.0),
+    "light": Strengths(flip="auto", crop=0.125),
+    "standard": Strengths(flip="auto", crop=0.125, scale=0.1, rotate=10.0, colour=0.2, noise=0.02),
+    "randaugment": Strengths(flip="auto", crop=0.125, operations=2, magnitude=9.0),
 }
 RANGES = {
     "crop": (0, 0.5),

@@ -145,19 +145,27 @@ class Batched(ABC):
         """
 
 
-class Rewriter(ABC):
+class Rewriter(Stateful):
     """A method on samples instead of latents: corrupt and rebuild, or a hand-made transform. Strength is a field."""
 
     @abstractmethod
     def fit(self, samples: Sequence[Sample]) -> Self:
-        """Learn from real samples; hand-made transforms look at nothing."""
+        """Learn from real samples, which may be read from disk one by one; most rewriters look at few or none."""
 
     @abstractmethod
     def rewrite(self, samples: Sequence[Sample], rngs: Sequence[np.random.Generator]) -> list[Sample]:
         """One child for each sample, with the sample's target, group and split, and "" as id.
 
-        A child depends on its own sample and its own generator, never on its neighbours.
+        A child depends on the fit, its own sample and its own generator, never on its neighbours.
         """
+
+    def state(self) -> State:
+        """The learned arrays; none where nothing is learned."""
+        return {}
+
+    def load(self, state: State) -> Self:
+        """Take a state made by :meth:`state`; returns self."""
+        return self
 
 
 class Student(ABC):

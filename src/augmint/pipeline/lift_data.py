@@ -1,0 +1,243 @@
+"""The data that a lift is measured on: every sample read once and checked, then read again where it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from augmint.core import registry
+from augmint.core.errors import DataError
+from augmint.core.protocols import Format
+from augmint.core.types import Entry, ReadOptions, Sample
+from augmint.formats import TABLE as FORMATS
+from augmint.formats import detect
+from augmint.pipeline.manifest import dump_json, sha256
+from augmint.pipeline.progress import Progress
+from augmint.pipeline.setup import check_training, working_size
+from augmint.pipeline.sources import format_name
+from augmint.pipeline.splits import Rows
+from augmint.pipeline.workers import read_entry
+
+MOST_BYTES = 1 << 30
+"""Contents that are kept in memory; beyond it files are read again."""
+
+
+@dataclass
+class Shelf:
+    """Samples by position, read when they are asked for and kept while there is room.
+
+    Attributes:
+        entries: of a data set on disk, none of it unusable.
+        format: name of its reader.
+        most_bytes: of contents that are kept.
+    """
+
+    entries: tuple[Entry, ...]
+    format: str
+    most_bytes: int = MOST_BYTES
+    _kept: dict[int, Sample] = field(default_factory=dict, repr=False)
+    _bytes: int = 0
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getstate__(self) -> dict[str, object]:
+        # A worker process reads for itself.
+        return {**self.__dict__, "_kept": {}, "_bytes": 0}
+
+    def take(self, at: Sequence[int] | npt.NDArray[np.int64]) -> tuple[Sample, ...]:
+        """The samples at these positions, without their files' bytes."""
+        return tuple(self._sample(int(i)) for i in at)
+
+    def _sample(self, i: int) -> Sample:
+        if i not in self._kept:
+            entry, stored = self.entries[i], self._reader.load(self.entries[i])
+            sample = Sample(entry.id, stored.content, entry.target, entry.group, entry.split, info=stored.info)
+            size = int(np.asarray(sample.content).nbytes)
+            if self._bytes + size > self.most_bytes:
+                return sample
+            self._kept[i] = sample
+            self._bytes += size
+        return self._kept[i]
+
+    @property
+    def _reader(self) -> Format:
+        found = registry.build("formats", "format", FORMATS, self.format, {})
+        assert isinstance(found, Format)
+        return found
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Samples that are there already."""
+
+    samples: tuple[Sample, ...]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def take(self, at: Sequence[int] | npt.NDArray[np.int64]) -> tuple[Sample, ...]:
+        """The samples at these positions."""
+        return tuple(self.samples[int(i)] for i in at)
+
+
+@dataclass(frozen=True)
+class LiftData:
+    """A labelled data set and, for methods that pick, a pool.
+
+    Attributes:
+        name: for people.
+        shelf: labelled samples: those to train on and, where the data set has one, its test part.
+        rows: labels, groups and parts of these.
+        classes: in class order.
+        pool: unlabelled samples, none of them in the data set, each once; or None.
+        rows_space: whether samples are rows already.
+        size: working size in pixels that suits the pictures; 0 for rows.
+        digest: of all contents, labels and groups.
+        warnings: what the user should know.
+    """
+
+    name: str
+    shelf: Shelf | InMemory
+    rows: Rows
+    classes: tuple[str, ...]
+    pool: Shelf | InMemory | None
+    rows_space: bool
+    size: int
+    digest: str
+    warnings: tuple[str, ...] = ()
+
+
+def read_data(path: Path, options: ReadOptions, pool: Path | None, progress: Progress) -> LiftData:
+    """A data set on disk; unusable files are left out with a warning.
+
+    Its split "test" is the test part, else "val"; without either all rows are for pairs to split.
+
+    Raises:
+        DataError: it cannot be read, has no labels, or fewer than two classes.
+    """
+    reader = detect(path)
+    listing = reader.scan(path, options)
+    splits = {entry.split for entry in listing.entries}
+    part = next((name for name in ("test", "val") if name in splits), "")
+    wanted = tuple(entry for entry in listing.entries if entry.split in ("train", part))
+    check_training(path, tuple(entry for entry in wanted if entry.split == "train"))
+    labelled = tuple(entry for entry in wanted if entry.target is not None)
+    good, facts, bad = _read(reader, labelled, "read", progress)
+    warnings = [*listing.warnings, *_unusable(len(bad), len(labelled), bad)]
+    known = {fact["pixels"] for fact in facts}
+    found = None
+    if pool is not None:
+        # Held-out parts that are not measured on are no pool rows either.
+        others = tuple(entry for entry in listing.entries if entry.split not in ("train", part))
+        known |= {fact["pixels"] for fact in _read(reader, others, "read held-out", progress)[1]}
+        found, told = _read_pool(pool, known, progress)
+        warnings += told
+    digest = sha256(dump_json([[e.id, e.target, e.group, e.split, f["sha256"]] for e, f in zip(good, facts)]).encode())
+    size = working_size(reader, good)
+    shelf = Shelf(good, format_name(reader))
+    return LiftData(
+        str(path), shelf, rows_of(good, listing.classes), listing.classes, found, False, size, digest, tuple(warnings)
+    )
+
+
+def rows_of(entries: Sequence[Entry] | Sequence[Sample], classes: Sequence[str]) -> Rows:
+    """Labels, groups and parts of labelled samples."""
+    place = {name: i for i, name in enumerate(classes)}
+    labels = np.array([place[str(entry.target)] for entry in entries], np.int64)
+    units = np.array([f"group {e.group}" if e.group else f"row {e.id}" for e in entries], np.str_)
+    test = np.array([entry.split != "train" for entry in entries], np.bool_)
+    return Rows(labels, units, test, len(classes))
+
+
+def data_of_arrays(
+    x: npt.ArrayLike, y: npt.ArrayLike, groups: npt.ArrayLike | None = None, pool: npt.ArrayLike | None = None
+) -> LiftData:
+    """Rows (n, d) of features, or pictures (n, H, W) or (n, H, W, C) of uint8, and their labels (n,).
+
+    Args:
+        x: rows or pictures.
+        y: classes, as numbers or strings.
+        groups: (n,) rows that belong together.
+        pool: unlabelled ones of the same kind; those equal to one of ``x`` are left out.
+    """
+    content, labels = np.asarray(x), np.asarray(y)
+    if content.ndim < 2 or len(content) != len(labels) or labels.ndim != 1:
+        raise DataError(
+            f"x of shape {content.shape}, y of shape {labels.shape}",
+            expected="x (n, d) features or (n, H, W[, C]) pictures, and y (n,)",
+            do="check the arrays",
+            code="shape",
+        )
+    names = [""] * len(labels) if groups is None else [str(name) for name in np.asarray(groups)]
+    classes = tuple(str(name) for name in np.unique(labels))
+    flat = content.ndim == 2
+    samples = tuple(
+        Sample(f"{i:06d}", row.astype(np.float32) if flat else row, str(label), name)
+        for i, (row, label, name) in enumerate(zip(content, labels, names, strict=True))
+    )
+    spare = None if pool is None else _fresh(np.asarray(pool), content, flat)
+    words = [content.tobytes(), repr(content.shape).encode(), "\0".join(map(str, labels)).encode()]
+    digest = sha256(b"\0".join([*words, "\0".join(names).encode()]))
+    size = 0 if flat else 128
+    return LiftData("arrays", InMemory(samples), rows_of(samples, classes), classes, spare, flat, size, digest)
+
+
+def _fresh(pool: npt.NDArray[np.generic], known: npt.NDArray[np.generic], flat: bool) -> InMemory:
+    """The rows of a pool that are not among the known ones, each once."""
+    seen = {row.tobytes() for row in known.astype(pool.dtype)}
+    samples = []
+    for i, row in enumerate(pool):
+        if row.tobytes() not in seen:
+            seen.add(row.tobytes())
+            samples.append(Sample(f"{i:06d}", row.astype(np.float32) if flat else row))
+    return InMemory(tuple(samples))
+
+
+def _read_pool(path: Path, known: set[str], progress: Progress) -> tuple[Shelf, list[str]]:
+    """The pool's samples that are new, and what to say of the others."""
+    reader = detect(path)
+    entries = reader.scan(path, ReadOptions(unlabelled=True)).entries
+    good, facts, bad = _read(reader, entries, "read pool", progress)
+    fresh, inside = [], 0
+    for entry, fact in zip(good, facts, strict=True):
+        inside += fact["pixels"] in known
+        if fact["pixels"] not in known:
+            known.add(fact["pixels"])
+            fresh.append(entry)
+    told = [f"pool: {line}" for line in _unusable(len(bad), len(entries), bad)]
+    if inside:
+        told.append(f"pool: {inside} of {len(good)} samples are in the data set, or twice in the pool; left out")
+    if not fresh:
+        raise DataError(
+            f"--pool {path}: none of its {len(entries)} samples can be used",
+            expected="samples that can be read and are not in the data set",
+            do="check --pool",
+            code="no-samples",
+        )
+    return Shelf(tuple(fresh), format_name(reader)), told
+
+
+def _read(
+    reader: Format, entries: Sequence[Entry], stage: str, progress: Progress
+) -> tuple[tuple[Entry, ...], list[dict[str, str]], list[tuple[str, str]]]:
+    """Usable entries and the hashes of each, and (id, reason) of the others."""
+    good, facts, bad = [], [], []
+    progress.stage(stage, len(entries), "samples")
+    for entry in entries:
+        sample, row = read_entry(reader, entry)
+        if sample is None:
+            bad.append((entry.id, str(row["skipped"])))
+        else:
+            good.append(entry)
+            facts.append(row)
+        progress.advance(1)
+    return tuple(good), facts, bad
+
+
+def _unusable(count: int, total: int, bad: Sequence[tuple[str, str]]) -> list[str]:
+    return [f"{count} of {total} samples cannot be used, first {bad[0][0]}: {bad[0][1]}"] if count else []

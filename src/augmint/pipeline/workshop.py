@@ -1,0 +1,83 @@
+"""The models of a lift, loaded once, and what is made with them: children of a fold, students."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from augmint.classic import TABLE as CLASSIC
+from augmint.core import registry
+from augmint.core.protocols import Student
+from augmint.core.seeds import stream
+from augmint.core.types import F32, TrainingSet, Transform
+from augmint.models import load_encoder
+from augmint.pipeline.arms import Arm
+from augmint.pipeline.encodings import Remembered, RowSpace
+from augmint.pipeline.lift_plan import LiftPlan
+from augmint.pipeline.minting import Children, Fold, Tools, mint, training_set
+from augmint.students import TABLE as STUDENTS
+
+
+@dataclass
+class Workshop:
+    """Makes children and students for any fold; rows of real samples are worked out once.
+
+    Attributes:
+        plan: of the lift.
+        rows: whether samples are rows, so that no model is needed.
+        device: of the models.
+    """
+
+    plan: LiftPlan
+    rows: bool
+    device: str = "cpu"
+    _models: dict[tuple[str, int | None], Remembered] = field(default_factory=dict, repr=False)
+
+    def encoder(self, name: str, size: int | None = None) -> Remembered:
+        """A model that remembers what it has encoded."""
+        if (name, size) not in self._models:
+            self._models[name, size] = Remembered(load_encoder(name, size=size, device=self.device))
+        return self._models[name, size]
+
+    def tools(self, arm: Arm) -> Tools:
+        """The models that an arm mints with."""
+        if self.rows:
+            return Tools.of_rows()
+        return Tools(self.encoder(arm.model, self.plan.size), self.encoder(self.plan.judge))
+
+    def children(self, arm: Arm, fold: Fold, seed: int) -> Children:
+        """What the arm's method makes of the fold; nothing for an arm without one."""
+        if not arm.method:
+            return Children(y=np.zeros((0, len(fold.classes)), np.float32))
+        keys: dict[str, Any] = {"judge": self.plan.judge, "gates": list(self.plan.gates), "size": self.plan.size}
+        return mint(arm.plan(seed, **keys), fold, self.tools(arm))
+
+    def training_set(self, arm: Arm, fold: Fold, children: Children, seed: int) -> TrainingSet:
+        """What a student of the arm learns from."""
+        return training_set(arm, fold, children, stream(seed, "repeat"), transform_of(arm))
+
+    def student(self, name: str) -> Student:
+        """A fresh student."""
+        found = registry.lookup("students", "student", STUDENTS, name)
+        options: dict[str, Any] = {}
+        if "encoder" in inspect.signature(found).parameters:
+            options["encoder"] = None if self.rows else self.encoder(self.plan.encoder)
+        made = found(**options)
+        assert isinstance(made, Student)
+        return made
+
+    def probe_rows(self) -> Remembered | RowSpace:
+        """The encoder whose rows the probe sees."""
+        return RowSpace() if self.rows else self.encoder(self.plan.encoder)
+
+
+def transform_of(arm: Arm) -> Transform | None:
+    """The on-the-fly transform of an arm."""
+    if not arm.transform:
+        return None
+    found = registry.build("classic", "transform", CLASSIC, arm.transform, {})
+    made: Transform = found.transform()
+    return made

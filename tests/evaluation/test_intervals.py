@@ -195,3 +195,23 @@ def test_share_interval_equals_scipy() -> None:
         other = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
         assert share_interval(hits, n) == pytest.approx((other.low, other.high))
     assert share_interval(0, 0) == (0.0, 1.0)
+
+
+def test_draws_that_share_training_rows_vary_by_too_little() -> None:
+    # No variance between test rows: the interval is that of `paired` with the same ratio, but for the freedom.
+    delta = np.array([0.1, 0.3, -0.2, 0.4, 0.0])
+    same = np.repeat(delta[:, None], 7, axis=1)
+    for ratio in (0.0, 0.25):
+        rows, plain = paired_rows(same, ratio=ratio), paired(delta, ratio=ratio)
+        assert (rows.low, rows.high) == pytest.approx((plain.low, plain.high))
+
+
+def test_overlap_ratio_keeps_its_level_on_sums_over_rows() -> None:
+    # 20 draws of 50 of 200 rows, the effect a mean over the drawn rows: s = 1/4 shared, rho = 1/3.
+    rng, alarms = np.random.default_rng(5), {0.0: 0, 1 / 3: 0}
+    for _ in range(400):
+        rows = rng.standard_normal(200)
+        effects = np.array([rng.permutation(rows)[:50].mean() for _ in range(20)])
+        for ratio in alarms:
+            alarms[ratio] += paired(effects, ratio=ratio).p_value < 0.05
+    assert alarms[1 / 3] <= 0.07 * 400 and alarms[0.0] > 0.2 * 400

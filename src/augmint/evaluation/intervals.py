@@ -105,7 +105,7 @@ def paired(differences: npt.ArrayLike, *, ratio: float = 0.0, level: float = 0.9
     return _student(delta, variance, pairs - 1.0, p_flip, level)
 
 
-def paired_rows(table: npt.ArrayLike, *, level: float = 0.95, seed: int = 0) -> Lift:
+def paired_rows(table: npt.ArrayLike, *, ratio: float = 0.0, level: float = 0.95, seed: int = 0) -> Lift:
     r"""The lift of J pairs that were all scored on the same R test rows.
 
     Both the draws and the test rows are a sample of what could have been met, so both add to the variance of the
@@ -118,6 +118,8 @@ def paired_rows(table: npt.ArrayLike, *, level: float = 0.95, seed: int = 0) -> 
     Args:
         table: (J, R), J >= 2, R >= 2: score of one test row with minted rows minus without, such as -1, 0, 1 for
             accuracy. The score must be a mean over rows.
+        ratio: rho; 0 for draws on disjoint training rows. Draws that share a part s of theirs, on average, vary
+            among themselves by too little: s / (1 - s), for an effect that is a sum over training rows.
         level: of the interval.
         seed: of the random sign flips, which speak of these test rows only.
     """
@@ -128,6 +130,7 @@ def paired_rows(table: npt.ArrayLike, *, level: float = 0.95, seed: int = 0) -> 
     of_pair, of_row = cells.mean(axis=1), cells.mean(axis=0)
     rest = cells - of_pair[:, None] - of_row[None, :] + cells.mean()
     square = np.array([rows * of_pair.var(ddof=1), pairs * of_row.var(ddof=1), 0.0])
+    square[0] *= 1.0 + pairs * ratio
     square[2] = -np.square(rest).sum() / ((pairs - 1) * (rows - 1))
     total = max(square[0], square[1], square.sum())
     down = float(square[0] ** 2 / (pairs - 1) + square[1] ** 2 / (rows - 1))

@@ -97,7 +97,7 @@ class LiftData:
         pool: unlabelled samples, none of them in the data set, each once; or None.
         rows_space: whether samples are rows already.
         size: working size in pixels that suits the pictures; 0 for rows.
-        digest: of all contents, labels and groups.
+        digest: of all contents, labels and groups, and of the pool.
         warnings: what the user should know.
     """
 
@@ -130,14 +130,15 @@ def read_data(path: Path, options: ReadOptions, pool: Path | None, progress: Pro
     good, facts, bad = _read(reader, labelled, "read", progress)
     warnings = [*listing.warnings, *_unusable(len(bad), len(labelled), bad)]
     known = {fact["pixels"] for fact in facts}
-    found = None
+    found, picked = None, list[str]()
     if pool is not None:
         # Held-out parts that are not measured on are no pool rows either.
         others = tuple(entry for entry in listing.entries if entry.split not in ("train", part))
         known |= {fact["pixels"] for fact in _read(reader, others, "read held-out", progress)[1]}
-        found, told = _read_pool(pool, known, progress)
+        found, picked, told = _read_pool(pool, known, progress)
         warnings += told
-    digest = sha256(dump_json([[e.id, e.target, e.group, e.split, f["sha256"]] for e, f in zip(good, facts)]).encode())
+    contents = [[e.id, e.target, e.group, e.split, f["sha256"]] for e, f in zip(good, facts, strict=True)]
+    digest = sha256(dump_json([contents, picked]).encode())
     size = working_size(reader, good)
     shelf = Shelf(good, format_name(reader))
     return LiftData(
@@ -181,8 +182,9 @@ def data_of_arrays(
         for i, (row, label, name) in enumerate(zip(content, labels, names, strict=True))
     )
     spare = None if pool is None else _fresh(np.asarray(pool), content, flat)
-    words = [content.tobytes(), repr(content.shape).encode(), "\0".join(map(str, labels)).encode()]
-    digest = sha256(b"\0".join([*words, "\0".join(names).encode()]))
+    words = [repr(content.shape), *map(str, labels), *names]
+    spare_bytes = b"" if spare is None else b"".join(np.asarray(s.content).tobytes() for s in spare.samples)
+    digest = sha256(b"\0".join([content.tobytes(), spare_bytes, *(word.encode() for word in words)]))
     size = 0 if flat else 128
     return LiftData("arrays", InMemory(samples), rows_of(samples, classes), classes, spare, flat, size, digest)
 
@@ -198,20 +200,22 @@ def _fresh(pool: npt.NDArray[np.generic], known: npt.NDArray[np.generic], flat: 
     return InMemory(tuple(samples))
 
 
-def _read_pool(path: Path, known: set[str], progress: Progress) -> tuple[Shelf, list[str]]:
-    """The pool's samples that are new, and what to say of the others."""
+def _read_pool(path: Path, known: set[str], progress: Progress) -> tuple[Shelf, list[str], list[str]]:
+    """The pool's samples that are new, the hashes of their pixels, and what to say of the others."""
     reader = detect(path)
     entries = reader.scan(path, ReadOptions(unlabelled=True)).entries
     good, facts, bad = _read(reader, entries, "read pool", progress)
-    fresh, inside = [], 0
+    fresh: list[Entry] = []
+    hashes: list[str] = []
     for entry, fact in zip(good, facts, strict=True):
-        inside += fact["pixels"] in known
         if fact["pixels"] not in known:
             known.add(fact["pixels"])
             fresh.append(entry)
+            hashes.append(fact["pixels"])
     told = [f"pool: {line}" for line in _unusable(len(bad), len(entries), bad)]
-    if inside:
-        told.append(f"pool: {inside} of {len(good)} samples are in the data set, or twice in the pool; left out")
+    if len(fresh) < len(good):
+        out = len(good) - len(fresh)
+        told.append(f"pool: {out} of {len(good)} samples are in the data set, or twice in the pool; left out")
     if not fresh:
         raise DataError(
             f"--pool {path}: none of its {len(entries)} samples can be used",
@@ -219,7 +223,7 @@ def _read_pool(path: Path, known: set[str], progress: Progress) -> tuple[Shelf, 
             do="check --pool",
             code="no-samples",
         )
-    return Shelf(tuple(fresh), format_name(reader)), told
+    return Shelf(tuple(fresh), format_name(reader)), hashes, told
 
 
 def _read(

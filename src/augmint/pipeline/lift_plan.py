@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from augmint.core import registry
@@ -43,7 +43,7 @@ class LiftPlan:
     shots: tuple[int, ...] = (ALL,)
     pairs: int = 10
     metric: str = "accuracy"
-    budget: Budget = Budget(trials=3)
+    budget: Budget = field(default_factory=lambda: Budget(trials=3))
     seed: int = 0
     judge: str = "tiny-judge"
     encoder: str = "tiny-judge"

@@ -1,4 +1,4 @@
-"""From the files of pairs to lifts: paired differences of every arm to ``none``, with Holm's correction in each cell."""
+"""From the files of pairs to lifts: paired differences of every arm to ``none``, corrected in each cell (Holm)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from augmint.evaluation.metrics import METRICS, balancing
 from augmint.pipeline.arms import NONE
 from augmint.pipeline.lift_data import LiftData
 from augmint.pipeline.lift_pairs import pair_path
-from augmint.pipeline.lift_plan import LiftPlan, shots_name
+from augmint.pipeline.lift_plan import shots_name
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.splits import Pairs
 
@@ -46,7 +46,7 @@ class Cell:
 
     @property
     def status(self) -> str:
-        """"done", "partial" or "not run"."""
+        """ "done", "partial" or "not run"."""
         if not self.done:
             return "not run"
         return "done" if len(self.done) == len(self.pairs.pairs) else "partial"
@@ -95,7 +95,7 @@ def row_values(facts: Facts, metric: str, cell: Cell) -> F64:
 
 def cell_facts(cell: Cell, arms: Sequence[str]) -> dict[str, Any]:
     """A cell as it stands in lift.json."""
-    facts = {"student": cell.student, "shots": shots_name(cell.shots), "status": cell.status}
+    facts: dict[str, Any] = {"student": cell.student, "shots": shots_name(cell.shots), "status": cell.status}
     facts |= {"scheme": cell.pairs.scheme, "pairs": len(cell.done), "planned": len(cell.pairs.pairs)}
     if not cell.done:
         return {**facts, "arms": {}}
@@ -149,7 +149,13 @@ def conclusion(cell: Cell, lifts: Mapping[str, Lift]) -> str:
     good = [(name, lift) for name, lift in by_mean if lift.verdict == "improves"]
     bad = [name for name, lift in by_mean if lift.verdict == "harms"]
     name, best = good[0] if good else by_mean[0]
-    said = f"{name} helps most: " if len(good) > 1 else f"{name} helps: " if good else f"nothing helps; nearest is {name}, "
+    said = (
+        f"{name} helps most: "
+        if len(good) > 1
+        else f"{name} helps: "
+        if good
+        else f"nothing helps; nearest is {name}, "
+    )
     harm = f"; harm by {', '.join(bad)}" if bad else ""
     part = f" ({len(cell.done)} of {len(cell.pairs.pairs)} pairs so far)" if cell.status == "partial" else ""
     return f"{where}: {said}{best.headline()}{harm}{part}"

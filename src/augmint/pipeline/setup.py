@@ -136,7 +136,7 @@ def prepare(
     with manifest.lock():
         if fresh:
             remove_earlier(manifest.out)
-        compare_plan(setup)
+        compare_identity(manifest, identity(setup))
         manifest.open()
         check_inputs(setup)
         manifest.write(manifest.home / "plan.json", (dump_json(identity(setup)) + "\n").encode())
@@ -226,9 +226,9 @@ def check_folder(out: Path, inputs: Inputs) -> None:
         )
 
 
-def remove_earlier(out: Path) -> None:
+def remove_earlier(out: Path, names: Sequence[str] = OURS) -> None:
     """Remove what an earlier run wrote, but for the lock we hold."""
-    for name in OURS:
+    for name in names:
         target = out / name
         if name == ".augmint":
             for inner in target.iterdir():
@@ -264,21 +264,21 @@ def _digest(listed: Sequence[Entry], read: Sequence[Entry]) -> str:
     return sha256("\n".join([*facts, *map(file_sha256, files)]).encode())
 
 
-def compare_plan(setup: Setup) -> None:
+def compare_identity(manifest: Manifest, identity: Mapping[str, object]) -> None:
     """Refuse to continue a run of another plan, data set or version."""
-    path = setup.room.manifest.home / "plan.json"
+    path = manifest.home / "plan.json"
     if not path.exists():
         return
     try:
         before = json.loads(path.read_bytes())
     except ValueError:
         before = {}
-    now = json.loads(dump_json(identity(setup)))
+    now = json.loads(dump_json(identity))
     changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if changed:
         lines = "; ".join(f"{key}: {_short(before.get(key))} -> {_short(now.get(key))}" for key in changed)
         raise UsageError(
-            f"{setup.room.manifest.out} holds another run ({lines})",
+            f"{manifest.out} holds another run ({lines})",
             expected="the same data and plan, to resume",
             do="use another -o, or --fresh to throw the earlier run away",
             code="other-run",

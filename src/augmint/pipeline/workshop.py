@@ -12,7 +12,7 @@ from augmint.classic import TABLE as CLASSIC
 from augmint.core import registry
 from augmint.core.protocols import Student
 from augmint.core.seeds import stream
-from augmint.core.types import F32, TrainingSet, Transform
+from augmint.core.types import TrainingSet, Transform
 from augmint.models import load_encoder
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.encodings import Remembered, RowSpace

@@ -1,0 +1,328 @@
+"""Does it help? Real against real and minted, with the same student, budget, test rows and random numbers.
+
+    read -> pairs of every cell -> each pair: mint, fit, predict -> lifts, Holm in a cell -> lift.json
+
+A cell is a student and a number of shots. A pair is a training draw and a test part; all arms meet it. Each pair and
+student ends in a file, and the same command does what has none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augmint.core.errors import UsageError
+from augmint.core.types import Budget, ReadOptions
+from augmint.core.version import __version__
+from augmint.engine import Local
+from augmint.models import get_card
+from augmint.pipeline.arms import NONE, Arm, parse_arms
+from augmint.pipeline.lift_data import LiftData, data_of_arrays, read_data
+from augmint.pipeline.lift_pairs import MakeMeasurer, PairJob, pair_path
+from augmint.pipeline.lift_plan import LiftPlan, shots_name
+from augmint.pipeline.lift_table import cell_facts, conclusion, lifts_of, read_cell
+from augmint.pipeline.machine import machine_facts
+from augmint.pipeline.manifest import Manifest, dump_json
+from augmint.pipeline.progress import Progress
+from augmint.pipeline.setup import check_folder, compare_identity, remove_earlier
+from augmint.pipeline.sources import Inputs
+from augmint.pipeline.splits import ALL, Pairs, choose_shots, make_pairs
+
+OURS = ("cells", "lift.json", ".augmint")
+"""Names at the top of the folder; ``fresh`` removes these and nothing else."""
+
+
+@dataclass(frozen=True)
+class LiftResult:
+    """What was found.
+
+    Attributes:
+        out: the folder with ``lift.json`` and a file for each pair; None when it was not kept.
+        facts: the content of ``lift.json``: cells, arms, scores, lifts (see ``docs/files.md``).
+        conclusions: a sentence for each cell.
+        problems: a line for each reason of exit code 1: cells that the time did not allow.
+    """
+
+    out: Path | None
+    facts: dict[str, Any]
+    conclusions: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 when pairs were left out."""
+        return 1 if self.problems else 0
+
+    def lift(self, arm: str, *, student: str = "", shots: int | str = "", metric: str = "") -> dict[str, Any]:
+        """The lift of an arm in the first cell that fits: mean, low, high, p_adjusted, verdict, headline, ..."""
+        for cell in self.facts["cells"]:
+            if student in ("", cell["student"]) and str(shots) in ("", cell["shots"]) and arm in cell["arms"]:
+                found: dict[str, Any] = cell["arms"][arm]["lift"][metric or self.facts["metric"]]
+                return found
+        raise KeyError(f"no cell with arm {arm!r}, student {student!r}, shots {shots!r}")
+
+
+def evaluate(
+    data: str | Path | tuple[Any, Any],
+    out: str | Path | None = None,
+    *,
+    methods: str | Sequence[str] | Sequence[Arm] = (),
+    student: str | Sequence[str] = "probe",
+    shots: str | int | Sequence[int] = (),
+    pool: Any = None,
+    label: str = "",
+    group: Any = "",
+    updates: int = Budget.updates,
+    batch: int = Budget.batch,
+    trials: int = 3,
+    factor: float = 3.0,
+    model: str = "tiny-image",
+    budget: str | float = "",
+    workers: int = 1,
+    device: str = "cpu",
+    fresh: bool = False,
+    progress: Progress | None = None,
+    **keys: Any,
+) -> LiftResult:
+    """Measure whether minted data help a student on this data set.
+
+    Args:
+        data: a labelled data set as for :func:`augmint.augment`, or arrays ``(X, y)``: rows (n, d) of features, or
+            pictures. Its test part (else its val part) is tested on; without one, rows are split.
+        out: folder for ``lift.json`` and the results of pairs; the same call resumes it. None keeps nothing.
+        methods: arms to compare with ``none``: names as in ``"gan,gan+classic,class-weights"``, or
+            :class:`~augmint.pipeline.arms.Arm`. Default: a few that are cheap.
+        student: ``probe``, ``scratch``, ``finetune``, or several.
+        shots: rows of each class to train on, or several numbers, or "all" (two thirds of all rows). Default: as many
+            as leave eight disjoint pairs, else all.
+        pool: unlabelled samples for methods that pick (a path, or an array where data are arrays).
+        label: metadata column with the label; ``group``: with the group (an array (n,) where data are arrays).
+        updates, batch, trials: budget of every student in every arm: steps, rows of a step, settings it may try.
+        factor: rows after / rows before, for arms that mint.
+        model: codec of the methods.
+        budget: time after which no pair is begun, as "6h", "30m", or seconds.
+        workers: processes; the result is the same for any number.
+        device: torch device of the models.
+        fresh: throw away an earlier result in ``out``.
+        progress: receives stages and messages.
+        keys: of :class:`~augmint.pipeline.lift_plan.LiftPlan`: ``pairs, metric, seed, judge, encoder, gates, size,
+            space``.
+
+    Raises:
+        UsageError, DataError, ModelError: nothing was measured; the message says what to do.
+        RunError: it stopped half-way; the same call resumes it.
+    """
+    watcher = progress or Progress()
+    found = _data(data, pool, label, group, watcher)
+    arms = _arms(methods, found, factor, model)
+    _check_pool(arms, found)
+    values = {"arms": arms, "students": _words(student), "shots": _shots(shots, found), **keys}
+    plan = _plan({**values, "budget": Budget(updates, batch, trials)}, found)
+    plan.check_kind(found.rows_space)
+    run = _Run(plan, found, watcher, workers, device, seconds_of(budget))
+    if out is None:
+        with tempfile.TemporaryDirectory() as folder:
+            return dataclasses.replace(run.carry_out(Manifest(Path(folder) / "lift"), fresh), out=None)
+    if isinstance(data, str | Path):
+        check_folder(Path(out), Inputs(Path(data), Path(pool) if pool else None))
+    return run.carry_out(Manifest(Path(out)), fresh)
+
+
+def seconds_of(budget: str | float) -> float:
+    """Seconds of "6h", "30m", "90s" or a number; infinite for ""."""
+    if budget == "":
+        return float("inf")
+    text = str(budget).strip().lower()
+    unit = {"h": 3600.0, "m": 60.0, "s": 1.0}.get(text[-1:], 0.0)
+    try:
+        seconds = float(text[:-1]) * unit if unit else float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UsageError(f"budget {budget!r}", expected="a time such as 6h, 30m or 90s", do="correct it", code="budget")
+    return seconds
+
+
+def _data(data: Any, pool: Any, label: str, group: Any, progress: Progress) -> LiftData:
+    if isinstance(data, str | Path):
+        return read_data(Path(data), ReadOptions(label, group), Path(pool) if pool else None, progress)
+    x, y = data
+    return data_of_arrays(x, y, None if isinstance(group, str) else group, pool)
+
+
+def _plan(values: Mapping[str, Any], data: LiftData) -> LiftPlan:
+    known = {field.name for field in dataclasses.fields(LiftPlan)}
+    odd = next((key for key in values if key not in known), "")
+    if odd:
+        raise UsageError(
+            f"key {odd!r}", expected=f"one of: {', '.join(sorted(known))}", do="correct the name", code="unknown-key"
+        )
+    gates = values.get("gates", LiftPlan.gates)
+    own = {**values, "gates": tuple(name for name in gates if name != "none")}
+    return LiftPlan(**{**own, "size": values.get("size") or data.size})
+
+
+def _words(words: str | Sequence[str]) -> tuple[str, ...]:
+    listed = words.split(",") if isinstance(words, str) else words
+    return tuple(dict.fromkeys(word.strip() for word in listed if word.strip()))
+
+
+def _shots(shots: str | int | Sequence[int], data: LiftData) -> tuple[int, ...]:
+    if isinstance(shots, int):
+        return (shots,)
+    if not shots:
+        return (choose_shots(data.rows),)
+    words = shots.split(",") if isinstance(shots, str) else [str(number) for number in shots]
+    bad = next((word for word in words if word.strip() != "all" and not word.strip().isdecimal()), "")
+    if bad:
+        raise UsageError(f"shots {bad!r}", expected="numbers with commas, or all", do="correct --shots", code="shots")
+    return tuple(ALL if word.strip() == "all" else int(word) for word in words)
+
+
+def _arms(methods: Any, data: LiftData, factor: float, model: str) -> tuple[Arm, ...]:
+    if not methods:
+        return parse_arms(_usual(data), factor=factor, model=model)
+    if not isinstance(methods, str) and all(isinstance(arm, Arm) for arm in methods):
+        return (NONE, *(arm for arm in methods if arm != NONE))
+    return parse_arms(methods, factor=factor, model=model)
+
+
+def _usual(data: LiftData) -> list[str]:
+    """Arms that are cheap, and those that suit the data."""
+    counts = np.bincount(data.rows.labels, minlength=len(data.classes))
+    uneven = ["class-weights", "oversampling"] if counts.max() > 1.5 * counts.min() else []
+    own = ["noise"] if data.rows_space else ["classic"]
+    return [*uneven, *own, "interpolation", *(["retrieval"] if data.pool is not None else [])]
+
+
+def _check_pool(arms: Sequence[Arm], data: LiftData) -> None:
+    needy = next((arm.name for arm in arms if arm.needs_pool), "")
+    if needy and data.pool is None:
+        raise UsageError(
+            f"arm {needy!r} without a pool",
+            expected="unlabelled samples of the same kind as the data",
+            do="add --pool DIR (pool= in Python), or leave the arm out",
+            code="no-pool",
+        )
+
+
+@dataclass
+class _Run:
+    """Carries a plan out in a folder."""
+
+    plan: LiftPlan
+    data: LiftData
+    progress: Progress
+    workers: int
+    device: str
+    seconds: float
+
+    def carry_out(self, manifest: Manifest, fresh: bool) -> LiftResult:
+        deadline = time.time() + self.seconds
+        cells = {shots: make_pairs(self.data.rows, shots, self.plan.pairs, self.plan.seed) for shots in self.plan.shots}
+        with _opened(manifest, self.identity(), fresh):
+            jobs = [job for shots, pairs in cells.items() for job in self._jobs(manifest, shots, pairs)]
+            self._tell(cells, jobs)
+            left = self._measure(manifest, jobs, deadline)
+            return self._conclude(manifest, cells, left)
+
+    def identity(self) -> dict[str, object]:
+        """What a folder is the result of."""
+        models = (
+            () if self.data.rows_space else {self.plan.judge, self.plan.encoder, *(a.model for a in self.plan.arms)}
+        )
+        weights = {name: get_card(name).weights.sha256 for name in sorted(models)}
+        facts = {"augmint": __version__, "data": self.data.digest, "classes": list(self.data.classes)}
+        return {"command": "evaluate", **self.plan.as_dict(), **facts, "models": weights}
+
+    def _jobs(self, manifest: Manifest, shots: int, pairs: Pairs) -> Iterator[PairJob]:
+        """Pairs that lack the result of a student."""
+        for index, pair in enumerate(pairs.pairs):
+            lacking = [s for s in self.plan.students if not pair_path(manifest, s, shots, index).exists()]
+            own = np.arange(index, len(pair.test), len(pairs.pairs)) if pairs.scheme == "shared test" else None
+            if lacking:
+                yield PairJob(shots, index, pair, own, tuple(lacking))
+
+    def _measure(self, manifest: Manifest, jobs: Sequence[PairJob], deadline: float) -> int:
+        """Do the jobs; returns how many the time did not allow."""
+        make = MakeMeasurer(manifest, self.plan, self.data, self.device, deadline)
+        self.progress.stage("pairs", len(jobs), "pairs")
+        begin, done, left = time.monotonic(), 0, 0
+        for job, finished in Local(self.workers, threads=1).map(make, jobs):
+            done, left = done + finished, left + (not finished)
+            if finished:
+                self.progress.advance(1)
+                manifest.event("pair", shots=job.shots, pair=job.index, students=list(job.students))
+            if finished and done == 1 and len(jobs) > 1:
+                passed = time.monotonic() - begin
+                rest = passed * (len(jobs) - 1) / max(1, self.workers)
+                self.progress.say(f"the first pair took {passed:.1f} s; about {rest:.0f} s to go")
+        return left
+
+    def _tell(self, cells: Mapping[int, Pairs], jobs: Sequence[PairJob]) -> None:
+        for warning in self.data.warnings:
+            self.progress.say(f"warning: {warning}")
+        for shots, pairs in cells.items():
+            first = pairs.pairs[0]
+            named = f"{shots_name(shots)} shots" if shots else "all samples"
+            self.progress.say(
+                f"{named}: {len(pairs.pairs)} pairs ({pairs.scheme}), "
+                f"{len(first.train)} to train on and {len(first.test)} to test on in each"
+            )
+        fits = sum(len(job.students) for job in jobs) * len(self.plan.arms)
+        budget = self.plan.budget
+        self.progress.say(
+            f"{fits} trainings to do, {budget.updates} updates of {budget.batch} rows and {budget.trials} "
+            f"setting{'s' if budget.trials > 1 else ''} tried in each"
+        )
+
+    def _conclude(self, manifest: Manifest, cells: Mapping[int, Pairs], left: int) -> LiftResult:
+        names, plan = [arm.name for arm in self.plan.arms], self.plan
+        found = [
+            read_cell(manifest, self.data, student, shots, pairs)
+            for student in plan.students
+            for shots, pairs in cells.items()
+        ]
+        facts: dict[str, Any] = {
+            "version": 1,
+            "data": self.data.name,
+            "metric": plan.metric,
+            "students": list(plan.students),
+            "shots": [shots_name(shots) for shots in plan.shots],
+            "arms": plan.as_dict()["arms"],
+            "budget": dataclasses.asdict(plan.budget),
+            "cells": [cell_facts(cell, names) for cell in found],
+            "transfer": [],
+            "machine": machine_facts(),
+        }
+        manifest.write(manifest.out / "lift.json", (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
+        said = tuple(conclusion(cell, lifts_of(cell, names, plan.metric) if cell.done else {}) for cell in found)
+        problems = (f"the time was up before {left} pairs; the same command does them",) if left else ()
+        return LiftResult(manifest.out, facts, said, problems)
+
+
+@contextlib.contextmanager
+def _opened(manifest: Manifest, identity: Mapping[str, object], fresh: bool) -> Iterator[None]:
+    """The folder, locked and known to hold this plan."""
+    try:
+        manifest.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"-o {manifest.out}: {error.strerror}", expected="a folder to write", do="change -o"
+        ) from error
+    with manifest.lock():
+        if fresh:
+            remove_earlier(manifest.out, OURS)
+        compare_identity(manifest, identity)
+        manifest.open()
+        manifest.write(manifest.home / "plan.json", (dump_json(identity) + "\n").encode())
+        yield

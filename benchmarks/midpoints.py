@@ -30,8 +30,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from augmint.models.cards import choose_size
-from augmint.models.tiny_image import STRIDE, TinyImage, fit, unfit
+from augmint.models.tiny_image import STRIDE, TinyImage
 from augmint.models.tiny_judge import TinyJudge
+from augmint.numerics.frames import fit, unfit
 from examiner import (
     NEIGHBOURS,
     Array,

@@ -13,9 +13,10 @@ from augmint.core.errors import DataError
 from augmint.core.types import Sample
 from augmint.models import load_encoder
 from augmint.models.cards import choose_size
-from augmint.models.image import ImageCodec, ImageEncoder, make_child, to_frames, to_rgb
+from augmint.models.image import ImageCodec, ImageEncoder, make_child
 from augmint.models.inputs import BATCH, as_samples
 from augmint.models.tiny_image import TinyImage
+from augmint.numerics.frames import to_frames, to_rgb
 
 MakeImage = Callable[..., Sample]
 KINDS = [(channels, dtype) for channels in (None, 1, 2, 3, 4) for dtype in (np.uint8, np.uint16)]

@@ -5,11 +5,16 @@ Importing this room loads no torch and no transformers; :func:`load_encoder` doe
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from augmint.core.errors import UsageError
 from augmint.core.protocols import Encoder
 from augmint.models.cards import Card, choose_size, get_card, list_cards
 
-__all__ = ["Card", "choose_size", "get_card", "list_cards", "load_encoder", "working_size"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Card", "choose_size", "get_card", "list_cards", "load_encoder", "load_network", "working_size"]
 
 
 def load_encoder(name: str, *, size: int | None = None, path: str | None = None, device: str = "cpu") -> Encoder:
@@ -37,6 +42,35 @@ def load_encoder(name: str, *, size: int | None = None, path: str | None = None,
         from augmint.models.image import load_image
 
         return load_image(card, size, path=path, device=device)
+
+
+def load_network(name: str, *, path: str | None = None) -> tuple[nn.Module, int]:
+    """The network of an image encoder, to be trained further, and the number of its features.
+
+    It takes (n, 3, s, s) RGB 0..1 for any s >= 32 and gives (n, d). Each call loads it anew.
+
+    Args:
+        name: name of a card (``augmint models list``).
+        path: local folder or file with the weights, for cards whose weights are not embedded.
+
+    Raises:
+        UsageError: no such card, or not one of an image encoder.
+        ModelError: the weights are missing, damaged or a pickle.
+    """
+    card = get_card(name)
+    if card.modality != "image" or card.kind != "encoder":
+        raise UsageError(
+            f"model {name!r}, a {card.modality} {card.kind}",
+            expected="an image encoder",
+            do="take tiny-judge",
+            code="wrong-model",
+        )
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        from augmint.models.image import load_features
+
+        return load_features(card, path=path)
 
 
 def working_size(card: Card, size: int | None) -> int:

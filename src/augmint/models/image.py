@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from augmint.models import hub
 from augmint.models.cards import Card
 from augmint.models.devices import pick_device
 from augmint.models.inputs import BATCH, Items, as_samples, run
-from augmint.models.tiny_image import fit, unfit
+from augmint.numerics.frames import to_frames, unfit
 from augmint.numerics.pixels import colour_channels, planes_of
 
 Net = Callable[[Tensor], Tensor]
@@ -111,27 +111,10 @@ def encode_images(embed: Net, samples: Items, size: int, device: str) -> F32:
     return np.concatenate([run(embed, to_frames(rows[at : at + BATCH], size), device) for at in starts])
 
 
-def to_frames(samples: Sequence[Sample], size: int) -> Tensor:
-    """(n, 3, size, size) float32 RGB 0..1: alpha dropped, grey repeated, whole frame squashed."""
-    frames = torch.empty(len(samples), 3, size, size)
-    for frame, sample in zip(frames, samples, strict=True):
-        # One at a time, since sizes differ; the codec was trained on pictures that were fitted by this function.
-        frame.copy_(fit(torch.from_numpy(to_rgb(sample))[None], size, size)[0])
-    return frames
-
-
-def to_rgb(sample: Sample) -> F32:
-    """(3, H, W) float32 in 0..1 of a grey, LA, RGB or RGBA image; raises DataError for anything else."""
-    planes = planes_of(sample)
-    colours = colour_channels(planes.shape[2])
-    rgb = np.broadcast_to(planes[:, :, :colours], (*planes.shape[:2], 3))
-    return np.ascontiguousarray(rgb.transpose(2, 0, 1), dtype=np.float32) / np.float32(np.iinfo(planes.dtype).max)
-
-
 def make_child(frame: F32, anchor: Sample) -> Sample:
     """The sample painted as ``frame`` (3, h, w) RGB 0..1, in the shape and depth of its anchor's image."""
     like: npt.NDArray[Any] = anchor.content
-    planes = like if like.ndim == 3 else like[:, :, None]
+    planes = planes_of(anchor)
     colours = colour_channels(planes.shape[2])
     image = unfit(torch.from_numpy(frame)[None], *planes.shape[:2])[0]
     image = image.mean(0, keepdim=True) if colours == 1 else image
@@ -149,6 +132,25 @@ def load_image(card: Card, size: int, *, path: str | None, device: str) -> Encod
     if card.kind == "encoder":
         return ImageEncoder(card.tag, size, embed, device)
     return ImageCodec(card.tag, size, embed, net.decode, device)
+
+
+def load_features(card: Card, *, path: str | None) -> tuple[nn.Module, int]:
+    """The network of an image encoder's card as images -> features, and how many; raises ModelError for weights."""
+    net = build(card, hub.find(card, path)[card.weights.name])
+    return Features(net, card.space.call), card.space.dims
+
+
+class Features(nn.Module):
+    """A network whose ``forward`` gives the features: (n, 3, s, s) RGB 0..1 -> (n, d)."""
+
+    def __init__(self, net: nn.Module, call: str) -> None:
+        super().__init__()
+        self.net, self.call = net, call
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, d)."""
+        out: Tensor = getattr(self.net, self.call)(x)
+        return out
 
 
 def build(card: Card, weights: Path) -> nn.Module:

@@ -102,23 +102,6 @@ def amplify(x: Tensor, short: Tensor, gains: Tensor) -> Tensor:
     return x + enlarge(short, x) * lost
 
 
-def fit(x: Tensor, height: int, width: int) -> Tensor:
-    """Images (n, 3, h, w) at the working size: bicubic, antialiased where that is smaller."""
-    smaller = height < x.shape[-2] or width < x.shape[-1]
-    out = F.interpolate(x, size=(height, width), mode="bicubic", antialias=smaller, align_corners=False)
-    return out.clamp(0, 1)
-
-
-def unfit(x: Tensor, height: int, width: int) -> Tensor:
-    """Undo `fit`: images (n, 3, H, W) at the size they had.
-
-    Never antialiased: sampling at the old pixel centres gives back what `fit` spread (42 dB on 28 px digits at 64 px,
-    where an antialiased shrink gives 24 to 30 dB).
-    """
-    out = F.interpolate(x, size=(height, width), mode="bicubic", antialias=False, align_corners=False)
-    return out.clamp(0, 1)
-
-
 class TinyImage(nn.Module):
     """Codec between pixels in 0..1 and latents of about unit scale, 16 pixels to a cell, 64 channels.
 

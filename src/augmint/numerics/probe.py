@@ -17,11 +17,12 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from augmint.core.protocols import State
 from augmint.core.types import F32, I64, Bool, Text
+from augmint.numerics.softmax_regression import Axes, fit_softmax
 
 F64 = npt.NDArray[np.float64]
 
@@ -81,13 +82,14 @@ class Probe:
         std = x.std(axis=0)
         self.mean_ = x.mean(axis=0).astype(np.float32)
         self.scale_ = (np.where(std > 1e-12, std, 1.0) * np.sqrt(x.shape[1])).astype(np.float32)
-        features = _span((x - self.mean_) / self.scale_)
+        axes = Axes.of((x - self.mean_) / self.scale_)
         self.present_ = y.sum(axis=0) > 0
         target = _rows_to_one(y[:, self.present_].astype(np.float64))
-        penalty, logits, self.held_out_ok_ = self._cross_fit(features[0], target, groups)
+        penalty, logits, self.held_out_ok_ = self._cross_fit(axes, target, groups)
         self.temperature_ = _temperature(logits[self.held_out_ok_], target[self.held_out_ok_], self.balanced)
-        weight, bias = _fit_softmax(features[0], target, penalty, self.balanced)
-        self._set(features[1] @ weight, bias, len(self.present_))
+        share = _row_weights(target, self.balanced) / len(target)
+        weight, bias = fit_softmax(axes.rows, target, share, penalty, axes.variance)
+        self._set(axes.basis @ weight, bias, len(self.present_))
         self.held_out_ = self._spread(softmax(logits / self.temperature_, axis=1))
         return self
 
@@ -96,10 +98,10 @@ class Probe:
         self.bias_ = np.zeros(classes, np.float32)
         self.weight_[:, self.present_], self.bias_[self.present_] = weight, bias
 
-    def _cross_fit(self, x: F64, y: F64, groups: Text | None) -> tuple[float, F64, Bool]:
+    def _cross_fit(self, axes: Axes, y: F64, groups: Text | None) -> tuple[float, F64, Bool]:
         """The best penalty, its held-out logits (n, present), and which rows could be judged."""
         labels = np.argmax(y, axis=1).astype(np.int64)
-        fold = stratified_folds(labels, self.folds, groups)
+        fold, x = stratified_folds(labels, self.folds, groups), axes.rows
         logits = np.zeros((len(self.penalties), *y.shape))
         known = np.zeros(len(x), dtype=np.bool_)
         for part in range(self.folds):
@@ -107,9 +109,9 @@ class Probe:
             if not out.any() or not rest.any():
                 continue
             known[out] = y[rest].sum(axis=0)[labels[out]] > 0
-            start = None
+            share, start = _row_weights(y[rest], self.balanced) / int(rest.sum()), None
             for i, penalty in enumerate(self.penalties):
-                weight, bias = start = _fit_softmax(x[rest], y[rest], penalty, self.balanced, start)
+                weight, bias = start = fit_softmax(x[rest], y[rest], share, penalty, axes.variance, start)
                 logits[i, out] = x[out] @ weight + bias
         loss = [
             _cross_entropy(own[known] / _temperature(own[known], y[known], self.balanced), y[known], self.balanced)
@@ -157,17 +159,6 @@ def _rows_to_one(y: F64) -> F64:
     return np.where(total > 0, y / np.where(total > 0, total, 1.0), 1.0 / max(1, y.shape[1]))
 
 
-def _span(x: F64) -> tuple[F64, F64]:
-    """Coordinates (n, r) of the rows in an orthonormal basis (d, r) of their span.
-
-    With an L2 penalty the optimum lies in the span, so wide rows cost no more than there are rows.
-    """
-    if x.shape[1] <= len(x):
-        return x, np.eye(x.shape[1])
-    u, s, vt = np.linalg.svd(x, full_matrices=False)
-    return u * s, vt.T
-
-
 def _row_weights(y: F64, balanced: bool) -> F64:
     """(n,) weights of mean 1: equal, or such that each class has the same total."""
     if not balanced:
@@ -190,23 +181,3 @@ def _temperature(logits: F64, y: F64, balanced: bool) -> float:
         lambda t: _cross_entropy(logits / np.exp(t), y, balanced), bounds=(-3.0, 3.0), method="bounded"
     )
     return float(np.exp(found.x))
-
-
-def _fit_softmax(
-    x: F64, y: F64, penalty: float, balanced: bool, start: tuple[F64, F64] | None = None
-) -> tuple[F64, F64]:
-    """Weight (d, k) and bias (k,) by L-BFGS from zero or from ``start``; deterministic."""
-    d, k = x.shape[1], y.shape[1]
-    share = _row_weights(y, balanced)[:, None] / len(x)
-
-    def loss(flat: F64) -> tuple[float, F64]:
-        weight, bias = flat[: d * k].reshape(d, k), flat[d * k :]
-        logs = log_softmax(x @ weight + bias, axis=1)
-        error = share * (np.exp(logs) * y.sum(axis=1, keepdims=True) - y)
-        value = -float((share * y * logs).sum()) + 0.5 * penalty * float(np.square(weight).sum())
-        gradient = np.concatenate([(x.T @ error + penalty * weight).ravel(), error.sum(axis=0)])
-        return value, gradient
-
-    first = np.zeros(d * k + k) if start is None else np.concatenate([start[0].ravel(), start[1]])
-    found = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
-    return found[: d * k].reshape(d, k), found[d * k :]

@@ -1,0 +1,100 @@
+r"""A pretrained network with a linear layer on top, all of it trained.
+
+The layer sees the network's features standardised by the real training rows, and starts at zero; its rate is larger
+than the network's. Batch norm keeps the statistics of the pretraining and dropout is off: a few rows would estimate
+neither. The network comes as a callable, so that this room knows no model.
+
+Shapes: images (n, 3, s, s) RGB 0..1, features (n, d), probabilities (n, k).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from augmint.core.errors import UsageError
+from augmint.core.protocols import Student
+from augmint.core.types import F32, Bool, Budget, Sample, TrainingSet
+from augmint.numerics.networks import bare_linear
+from augmint.students.inputs import channels_of, check, frames
+from augmint.students.loop import Recipe, Standard, answers, fit_network, probabilities
+
+
+@dataclass
+class Finetune(Student):
+    """A pretrained network trained further, with a new linear layer on top.
+
+    Attributes:
+        network: a new copy of the pretrained network, images (n, 3, s, s) -> features (n, d).
+        size: s, pixels.
+        rate: largest learning rate of the network, the middle of those tried.
+        head: times this for the layer on top.
+    """
+
+    network: Callable[[], nn.Module] | None = None
+    size: int = 64
+    rate: float = 1e-4
+    head: float = 30.0
+    net_: nn.Module = field(init=False, repr=False)
+    present_: Bool = field(init=False, repr=False)
+    channels_: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.rate <= 0 or self.head <= 0:
+            raise ValueError(f"size = {self.size}, rate = {self.rate} and head = {self.head} must be positive")
+
+    def fit(self, train: TrainingSet, budget: Budget, rng: np.random.Generator) -> Self:
+        """Train for ``budget.updates`` steps."""
+        if self.network is None:
+            raise UsageError(
+                "student finetune without a network",
+                expected="a pretrained network",
+                do="name a model that can be trained further, such as tiny-judge",
+                code="no-network",
+            )
+        check(train, "finetune")
+        self.present_ = train.y.sum(axis=0) > 0
+        real = [s for s, minted in zip(train.samples, train.minted, strict=True) if not minted]
+        self.channels_ = channels_of(real)
+        x = frames(train.samples, self.channels_, self.size)
+        features = torch.from_numpy(answers(self._body(), x[torch.from_numpy(~train.minted)]))
+        make = partial(self._network, features, len(train.classes))
+        recipe = Recipe(make, self._groups, self.rate, pretrained=True)
+        self.net_ = fit_network(recipe, x, train, budget, rng)
+        return self
+
+    def predict_proba(self, samples: Sequence[Sample]) -> F32:
+        """(n, k) probabilities; 0 for classes that had no row."""
+        return probabilities(self.net_, frames(samples, self.channels_, self.size), self.present_)
+
+    def _body(self) -> nn.Module:
+        """A new copy of the pretrained network, whose every weight is trained; grey images are repeated to RGB."""
+        assert self.network is not None
+        with torch.random.fork_rng(devices=[]):  # initial weights are drawn, only to be replaced by the pretrained ones
+            return nn.Sequential(Colours(), self.network().requires_grad_(True)).eval()
+
+    def _network(self, features: Tensor, classes: int, generator: torch.Generator) -> nn.Module:
+        """Body and head, which looks at features standardised as these (n, d) are."""
+        layer = bare_linear(features.shape[1], classes)
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+        return nn.Sequential(self._body(), Standard(features), layer)
+
+    def _groups(self, net: nn.Module, rate: float) -> list[dict[str, Any]]:
+        assert isinstance(net, nn.Sequential)
+        body = {"params": list(net[0].parameters()), "lr": rate}
+        return [body, {"params": list(net[2].parameters()), "lr": self.head * rate}]
+
+
+class Colours(nn.Module):
+    """(n, 1 or 3, s, s) to (n, 3, s, s)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Grey repeated."""
+        return x.expand(-1, 3, -1, -1)

@@ -11,6 +11,7 @@ from augmint.checks.encoders import check_codec, check_encoder
 from augmint.checks.gates import check_row_gate, check_set_gate
 from augmint.checks.laws import example_latents
 from augmint.checks.rewriters import check_rewriter
+from augmint.checks.students import check_student, example_training
 from augmint.checks.synthesizers import check_synthesizer
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "check_rewriter",
     "check_row_gate",
     "check_set_gate",
+    "check_student",
     "check_synthesizer",
     "example_latents",
+    "example_training",
 ]

@@ -87,8 +87,18 @@ def _image_shape(real: Sequence[Sample]) -> tuple[int, ...]:
 
 def _network(real: Tensor, classes: int, generator: torch.Generator) -> nn.Module:
     """An untrained network for inputs like ``real`` (n, *shape)."""
-    if real.ndim == 2:
-        return nn.Sequential(Standard(real), Perceptron(real.shape[1], HIDDEN, 1, classes, generator))
+    net = _perceptron(real, classes, generator) if real.ndim == 2 else _convolutions(real, classes, generator)
+    last = [layer for layer in net.modules() if isinstance(layer, nn.Linear)][-1]
+    nn.init.zeros_(last.weight)  # no class is preferred before anything was seen
+    nn.init.zeros_(last.bias)
+    return net
+
+
+def _perceptron(real: Tensor, classes: int, generator: torch.Generator) -> nn.Module:
+    return nn.Sequential(Standard(real), Perceptron(real.shape[1], HIDDEN, 1, classes, generator))
+
+
+def _convolutions(real: Tensor, classes: int, generator: torch.Generator) -> nn.Module:
     with torch.random.fork_rng(devices=[]):  # layers draw weights from the global generator, only to have them replaced
         fine, middle, coarse = WIDTHS
         net = nn.Sequential(
@@ -98,13 +108,11 @@ def _network(real: Tensor, classes: int, generator: torch.Generator) -> nn.Modul
             *_block(middle, coarse),
             nn.AdaptiveAvgPool2d(2),
             nn.Flatten(),
+            nn.Linear(4 * coarse, classes),
         )
-        net.append(last := nn.Linear(4 * coarse, classes))
     for layer in net.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+        if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
     return net
 
 

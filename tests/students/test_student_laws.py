@@ -1,0 +1,78 @@
+"""Every student of the table keeps the laws, on the inputs it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from augmint.checks import check_student, example_training
+from augmint.core.protocols import Encoder, Student
+from augmint.core.registry import lookup
+from augmint.core.types import F32, Sample
+from augmint.numerics.frames import to_frames
+from augmint.students import TABLE
+from augmint.students.finetune import Finetune
+from augmint.students.probe import LinearProbe
+from augmint.students.scratch import Scratch
+
+
+class Bands(Encoder):
+    """Mean brightness of each of six bands."""
+
+    @property
+    def space(self) -> str:
+        return "bands"
+
+    def encode(self, samples: Sequence[Sample]) -> F32:
+        return to_frames(samples, 12).mean(1).reshape(len(samples), 6, 24).mean(2).numpy()
+
+
+class Small(nn.Module):
+    """A pretrained network in miniature, with the batch norm and dropout that a student must leave alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3, 2, 1)
+        self.norm = nn.BatchNorm2d(6)
+        generator = torch.Generator().manual_seed(0)
+        nn.init.normal_(self.conv.weight, 0.0, 0.3, generator=generator)
+        nn.init.zeros_(self.conv.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = nn.functional.dropout(self.norm(self.conv(x)).relu(), 0.5, self.training)
+        return nn.functional.adaptive_avg_pool2d(out, 4).flatten(1)
+
+
+CASES: dict[str, tuple[Callable[[], Student], str, int]] = {
+    "probe": (LinearProbe, "rows", 60),
+    "probe-encoder": (partial(LinearProbe, encoder=Bands()), "images", 60),
+    "scratch": (Scratch, "images", 40),
+    "scratch-rows": (Scratch, "rows", 60),
+    "finetune": (partial(Finetune, network=Small, size=18, rate=1e-3, head=10.0), "images", 40),
+}
+
+
+def test_every_student_is_checked() -> None:
+    checked = {type(make()) for make, _, _ in CASES.values()}
+    assert checked == {lookup("students", "student", TABLE, name) for name in TABLE}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_laws(case: str) -> None:
+    make, kind, updates = CASES[case]
+    check_student(make, example_training(kind), updates)  # type: ignore[arg-type]
+
+
+def test_laws_find_a_student_that_uses_the_global_generator() -> None:
+    class Careless(LinearProbe):
+        def fit(self, train, budget, rng):  # type: ignore[no-untyped-def]
+            np.random.rand()
+            return super().fit(train, budget, rng)
+
+    with pytest.raises(AssertionError, match="no global random numbers"):
+        check_student(Careless, example_training())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from augmint.checks import check_student, example_training
 from augmint.core.protocols import Encoder, Student
 from augmint.core.registry import lookup
-from augmint.core.types import F32, Sample
+from augmint.core.types import F32, Budget, Sample, TrainingSet
 from augmint.numerics.frames import to_frames
 from augmint.students import TABLE
 from augmint.students.finetune import Finetune
@@ -68,11 +69,49 @@ def test_laws(case: str) -> None:
     check_student(make, example_training(kind), updates)  # type: ignore[arg-type]
 
 
-def test_laws_find_a_student_that_uses_the_global_generator() -> None:
-    class Careless(LinearProbe):
-        def fit(self, train, budget, rng):  # type: ignore[no-untyped-def]
-            np.random.rand()
-            return super().fit(train, budget, rng)
+@dataclass
+class Careless(Student):
+    """A probe with one fault."""
 
-    with pytest.raises(AssertionError, match="no global random numbers"):
-        check_student(Careless, example_training())
+    fault: str = "global generator"
+    probe: LinearProbe = field(default_factory=LinearProbe)
+
+    def fit(self, train: TrainingSet, budget: Budget, rng: np.random.Generator) -> Careless:
+        if self.fault == "global generator":
+            np.random.rand()
+        if self.fault == "inputs":
+            train.weight[:] = 1.5
+        if self.fault == "labels":
+            train = replace(train, y=np.eye(train.y.shape[1], dtype=np.float32)[train.y.argmax(axis=1)])
+        if self.fault == "weights":
+            train = replace(train, weight=np.ones_like(train.weight))
+        if self.fault == "classes":
+            train = replace(train, y=train.y * 0.9 + 0.1 * np.eye(train.y.shape[1], dtype=np.float32)[0])
+        if self.fault == "transform":
+            train = replace(train, transform=None)
+        self.probe.fit(train, budget, rng)
+        return self
+
+    def predict_proba(self, samples: Sequence[Sample]) -> F32:
+        p = self.probe.predict_proba(samples)
+        if self.fault == "batch" and len(p):
+            p = p * 0.9 + 0.1 * p.mean(axis=0)
+        return p if self.fault != "sum" else p * np.float32(1.1)
+
+
+FAULTS = {
+    "global generator": "no global random numbers",
+    "inputs": "inputs are not changed",
+    "labels": "labels that say nothing",
+    "weights": "rows of more weight",
+    "classes": "the order of the classes",
+    "transform": "a transform is used",
+    "batch": "does not depend on the batch",
+    "sum": "probabilities sum to 1",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_laws_find_a_fault(fault: str) -> None:
+    with pytest.raises(AssertionError, match=FAULTS[fault]):
+        check_student(lambda: Careless(fault), example_training())

@@ -38,17 +38,17 @@ def example_training(
 
 
 def _row(label: int, numbers: np.random.Generator) -> np.ndarray:
-    return (4.0 * (np.arange(6) == label) + numbers.standard_normal(6)).astype(np.float32)
+    row: np.ndarray = 4.0 * (np.arange(6) == label) + numbers.standard_normal(6)
+    return row.astype(np.float32)
 
 
 def _image(label: int, i: int, numbers: np.random.Generator) -> np.ndarray:
     """A bright third: upper, middle or lower."""
     shape = ((18, 18, 3), (18, 18), (24, 18, 4), (18, 18, 2))[i % 4]
-    dtype = np.uint16 if i % 5 == 4 else np.uint8
     levels = numbers.uniform(0.0, 0.3, shape)
     third = shape[0] // 3
     levels[label * third : (label + 1) * third] += 0.6
-    return np.asarray(np.rint(levels * np.iinfo(dtype).max), dtype=dtype)
+    return np.rint(levels * 65535).astype(np.uint16) if i % 5 == 4 else np.rint(levels * 255).astype(np.uint8)
 
 
 def check_student(make: Callable[[], Student], train: TrainingSet, updates: int = 40) -> None:

@@ -29,6 +29,7 @@ from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.picking import MakePicker, PickOrder
 from augmint.pipeline.plan import Plan, apply_settings, make_plan, read_config
 from augmint.pipeline.progress import Progress
+from augmint.pipeline.quality import write_scores
 from augmint.pipeline.second import base_latents, embedded_base, encode_jobs, encoded_rows, pool_latents
 from augmint.pipeline.setup import Setup, prepare
 from augmint.pipeline.sources import Inputs
@@ -209,6 +210,7 @@ class _Run:
                 self.encode_second(source)
             self.fit(units)
             barrier = self.draw(asked)
+            write_scores(self.manifest)
         assembly = Assembly(self.setup, tuple(self.real), tuple(self.skipped), before, asked, barrier, self.exhausted)
         return summarise(assemble(assembly, self.progress), execution)
 

@@ -15,19 +15,20 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from typing import Self
 
 import numpy as np
 
 from augmint.classic.strengths import FLIPS, PRESETS, RANGES, Strengths
-from augmint.core.errors import UsageError
+from augmint.core.errors import ModelError, UsageError
 from augmint.core.protocols import Rewriter, State
 from augmint.core.types import Bool, Sample, Transform
 
 
 @dataclass
 class ClassicImage(Rewriter):
-    """Hand-made transforms of pictures: flip, crop, scale, rotate, colour, noise, RandAugment.
+    """Hand-made transforms of pictures: flip, crop, scale, rotate, colour, noise, RandAugment; None: as the preset.
 
     Attributes:
         preset: light (flip and crop), standard (and scale, rotate, colour, noise), or randaugment.
@@ -59,6 +60,14 @@ class ClassicImage(Rewriter):
                 continue
             if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
                 raise ValueError(f"{name} = {value!r} must be a number from {low} to {high}")
+
+        if self.asked.operations and self.asked.magnitude and find_spec("kornia") is None:
+            raise ModelError(
+                "RandAugment without kornia, which is not installed",
+                expected="the library that its pixel operations are made with",
+                do="pip install 'augmint[classic]', or choose the preset standard",
+                code="missing-extra",
+            )
 
     @property
     def asked(self) -> Strengths:

@@ -15,21 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from kornia import enhance
 from torch import Tensor
 
 from augmint.classic.colours import adjust
 from augmint.classic.moves import F64, Moves, shears, turns
-from augmint.core.errors import ModelError
-
-try:
-    from kornia import enhance
-except ImportError as error:
-    raise ModelError(
-        "RandAugment without kornia, which is not installed",
-        expected="the library that its pixel operations are made with",
-        do="pip install 'augmint[classic]', or use --set method_options.preset=standard",
-        code="missing-extra",
-    ) from error
 
 Operation = Callable[[Tensor, Tensor], Tensor]
 """(n, C, H, W) and (n,) levels, -1..1 -> (n, C, H, W)."""

@@ -7,6 +7,7 @@ import dataclasses
 import os
 from typing import Any
 
+from augmint.classic import TABLE as CLASSIC
 from augmint.cli.show import console_of
 from augmint.core.errors import UsageError
 from augmint.core.registry import describe
@@ -48,7 +49,9 @@ def models(args: argparse.Namespace) -> int:
 
 def methods(args: argparse.Namespace) -> int:
     """``augmint methods list``."""
-    return _list(args, "methods", describe("synthesizers", "method", METHODS))
+    rooms = {"latent space": ("synthesizers", METHODS), "samples": ("classic", CLASSIC)}
+    found = [{**row, "works_on": on} for on, (room, table) in rooms.items() for row in describe(room, "method", table)]
+    return _list(args, "methods", found)
 
 
 def gates(args: argparse.Namespace) -> int:
@@ -60,7 +63,7 @@ def _list(args: argparse.Namespace, word: str, found: list[dict[str, Any]]) -> i
     console = console_of(args)
     console.json({word: found})
     for row in found:
-        console.text(f"{row['name']}: {row['summary']}")
+        console.text(f"{row['name']}: {row['summary']}" + (f" [on {row['works_on']}]" if "works_on" in row else ""))
         for name, default in row["options"].items():
             console.text(f"    {name} = {default}")
     return 0

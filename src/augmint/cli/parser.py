@@ -131,6 +131,8 @@ def _run(commands: Commands[_Parser], name: str) -> None:
             "augmint run cells/ -o balanced/ --method gan --strategy auto",
             "augmint run cells/ -o more/ --strategy Platelets=200,WBC=100 --dry-run",
             "augmint run cells/ -o more/ --method retrieval --pool unsorted/ --factor 5",
+            "augmint run photos/ -o more/ --method classic --set method_options.preset=light",
+            "augmint run cells/ -o more/ --method gan --then classic",
             "augmint run cells/ -o again/ --config more/config.yaml --workers 2",
         ],
         _late("augmint.cli.running", "run"),
@@ -146,7 +148,8 @@ def _run(commands: Commands[_Parser], name: str) -> None:
     plan = parser.add_argument_group("what to make (also keys of --config)")
     plan.add_argument("--config", metavar="FILE", help="YAML file; flags win over it")
     plan.add_argument("--model", help="codec (see: augmint models list)")
-    plan.add_argument("--method", help="synthesizer (see: augmint methods list)")
+    plan.add_argument("--method", help="of making children (see: augmint methods list)")
+    plan.add_argument("--then", help="transform that every child goes through after it, such as classic")
     plan.add_argument("--factor", type=float, help="rows after / rows before, in every class (default: 2)")
     plan.add_argument("--strategy", help="auto, minority, 'not minority', 'not majority', all, or name=count,...")
     plan.add_argument("--judge", help="encoder that the gates look through")

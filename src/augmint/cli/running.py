@@ -15,7 +15,7 @@ from augmint.pipeline.estimate import Estimate, estimate
 from augmint.pipeline.quickstart import quickstart as run_quickstart
 from augmint.pipeline.sources import Inputs
 
-_PLAN_FLAGS = ("model", "method", "factor", "strategy", "judge", "label", "group", "seed", "size", "label_by")
+_PLAN_FLAGS = ("model", "method", "then", "factor", "strategy", "judge", "label", "group", "seed", "size", "label_by")
 _PLAN_SWITCHES = ("synthetic_only", "keep_metadata")
 
 

@@ -25,10 +25,8 @@ class AnchorOrder:
     @classmethod
     def of(cls, seed: int, setup: Setup, real: Rows) -> AnchorOrder:
         """The order of a run; it depends on the seed and the class's own rows only."""
-        entries: dict[str, Entry] = {entry.id: entry for entry in setup.train}
         found: dict[str, list[Anchor]] = {name: [] for name in setup.classes}
-        for row in real:
-            anchor = Anchor(entries[row["id"]], row["sha256"], row["unit"], row["row"])
+        for row, anchor in zip(real, anchors_of(setup, real), strict=True):
             found[row["target"]].append(anchor)
         shuffled, kin = {}, {}
         for name, rows in found.items():
@@ -52,6 +50,12 @@ class AnchorOrder:
                 unit = unit_name(round_, position, index)
                 jobs.append(DrawJob(unit, name, index, round_, self.kin[name], chosen))
         return jobs
+
+
+def anchors_of(setup: Setup, real: Rows) -> tuple[Anchor, ...]:
+    """Where these real rows are."""
+    entries: dict[str, Entry] = {entry.id: entry for entry in setup.train}
+    return tuple(Anchor(entries[row["id"]], row["sha256"], row["unit"], row["row"]) for row in real)
 
 
 def unit_name(round_: int, position: int, index: int) -> str:

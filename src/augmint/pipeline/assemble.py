@@ -178,8 +178,8 @@ class _Writer:
             facts = source.facts
             made = {key: facts[key] for key in ("id", "group", "refs", "label_weights", "label_by", "note")}
             scores = dump_json(facts["scores"])
-            made |= {"is_synthetic": True, "scores": scores, "method": plan.method, "model": self.assembly.setup.space}
-            return made
+            by = {"method": plan.recipe, "model": self.assembly.setup.space}
+            return made | {"is_synthetic": True, "scores": scores, **by}
         # Every column has one type in every row and split, or load_dataset refuses: no empty lists, no nulls.
         return {
             "is_synthetic": False,

@@ -18,12 +18,12 @@ from typing import Any
 from augmint.core.errors import DataError
 from augmint.core.types import Latents
 from augmint.engine import Local, intra_op_threads
-from augmint.pipeline.anchors import AnchorOrder
+from augmint.pipeline.anchors import AnchorOrder, anchors_of
 from augmint.pipeline.assemble import assemble
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.barrier import Barrier, Chooser
 from augmint.pipeline.counts import children_per_class
-from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates
+from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates, told_by_fit
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.picking import MakePicker, PickOrder
@@ -34,7 +34,7 @@ from augmint.pipeline.second import base_latents, embedded_base, encode_jobs, en
 from augmint.pipeline.setup import Setup, prepare
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.sums import format_sums
-from augmint.pipeline.workers import MakeDrawer, MakeEncoder
+from augmint.pipeline.workers import MakeDrawer, MakeEncoder, OnDisk
 
 
 @dataclass(frozen=True)
@@ -261,6 +261,7 @@ class _Run:
 
         real = self.latents(units, "z", self.setup.space)
         judged = self.latents(units, "judge", self.setup.judge_space)
+        samples = OnDisk(self.setup.room.open_format(), anchors_of(self.setup, self.real))
         second: dict[str, Latents] = {}
         if "pool" in self.setup.sources:
             second["pool"] = pool_latents(self.manifest, self.setup, self.real, self.progress)
@@ -271,7 +272,9 @@ class _Run:
             self.progress.say(f"base: {said}")
             second["base"] = base
         self.progress.stage("fit", 1.0, "share")
-        arrays = fit_all(self.plan, real, judged, report, second)
+        arrays = fit_all(self.plan, real, judged, samples, report, second)
+        for line in told_by_fit(self.plan, arrays):
+            self.progress.say(line)
         header = {"classes": list(self.setup.classes), "space": real.space, "judge": judged.space}
         self.manifest.commit("fit", arrays, [header, *self.real])
         report(1.0)

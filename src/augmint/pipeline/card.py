@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from augmint.core.version import __version__
 from augmint.pipeline.assembly import Assembly
+from augmint.pipeline.fitting import told_by_fit
 
 
 def data_card(assembly: Assembly) -> str:
@@ -18,9 +20,9 @@ def data_card(assembly: Assembly) -> str:
     parts = [
         "---\n" + yaml.safe_dump(_front_matter(assembly), sort_keys=False, allow_unicode=True) + "---\n",
         "# Data set made with augmint\n",
-        f"{sum(assembly.before.values())} real and {made} synthetic training samples, `{plan.method}` with "
-        f"`{setup.model.name}` at {plan.size} px, seed {plan.seed}. Whether the synthetic samples help a model has "
-        "not been measured here.\n",
+        f"{sum(assembly.before.values())} real and {made} synthetic training samples, `{plan.recipe}`"
+        f"{'' if plan.rewrites else f' with `{setup.model.name}` at {plan.size} px'}, seed {plan.seed}. "
+        "Whether the synthetic samples help a model has not been measured here.\n",
         "## Classes, in order\n",
         _class_table(assembly),
         "## How the samples were made\n",
@@ -57,11 +59,14 @@ def _class_table(assembly: Assembly) -> str:
 def _how(assembly: Assembly) -> str:
     setup, plan = assembly.setup, assembly.setup.plan
     shared = " (shared: it uses the codec's own weights, so its verdicts flatter)" if setup.judge_is_shared else ""
-    options = ", ".join(f"{key}={value}" for key, value in plan.method_options.items()) or "defaults"
+    sha, licence = setup.model.weights.sha256, setup.model.licence
+    model = f"`{setup.model.name}`, sha256 `{sha}`, licence {licence}"
+    then = [f"- and then, for every child: `{plan.then}` ({_options(plan.then_options)})"] if plan.then else []
     second = [f"- {name}: {len(source.entries)} samples" for name, source in setup.sources.items()]
     lines = [
-        f"- method: `{plan.method}` ({options}); augmint {__version__}",
-        f"- model: `{setup.model.name}`, sha256 `{setup.model.weights.sha256}`, licence {setup.model.licence}",
+        f"- method: `{plan.method}` ({_options(plan.method_options)}); augmint {__version__}",
+        *then,
+        f"- model: {'none; the pictures themselves were changed' if plan.rewrites else model}",
         f"- judge: `{setup.judge.name}`{shared}, sha256 `{setup.judge.weights.sha256}`, licence {setup.judge.licence}",
         f"- gates: {', '.join(plan.gates) or 'none'}",
         f"- skipped inputs: {len(assembly.skipped)} (see skipped.jsonl)",
@@ -74,23 +79,25 @@ def _how(assembly: Assembly) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _options(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in options.items()) or "defaults"
+
+
 def _measured(assembly: Assembly) -> list[str]:
-    """What the method measured of its own fit, in the codec's space, where it does."""
+    """What the fit measured of itself in the codec's space, and what it found out."""
     if not assembly.manifest.finished("fit"):  # nothing was to be made
         return []
     fit = assembly.manifest.load("fit").arrays()
     found = {name: float(fit[key][0]) for name in ("distance", "coverage") if (key := f"method.{name}") in fit}
     said = ", ".join(f"{name} {value:.4f}" for name, value in found.items() if math.isfinite(value))
-    return (
-        [f"- the method's own measure of its fit: {said} (`docs/methods/{assembly.setup.plan.method}.md`)"]
-        if said
-        else []
-    )
+    plan = assembly.setup.plan
+    own = [f"the method's own measure of its fit: {said} (`docs/methods/{plan.method}.md`)"] if said else []
+    return [f"- {line}" for line in (*own, *told_by_fit(plan, fit))]
 
 
 _COLUMNS = """\
 `file_name`, `label`, `is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`; an original is its own; `pool:ID`
-is a row of the pool that was copied, `base:CLASS` a class of the base), `label_weights` (of the parents), `label_by`
+is the row of the pool that was taken, `base:CLASS` a class of the base), `label_weights` (of the parents), `label_by`
 (parents or judge; empty for originals), `scores` (of the row gates, as JSON; empty for originals), `note` (a fallback,
 if any), `method`, `model`; where labels are soft, `label_probs` (of all classes in class order; the folder names the
 heaviest).

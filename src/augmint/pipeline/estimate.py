@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from augmint.core.protocols import Codec
 from augmint.core.types import Sample
 from augmint.engine import intra_op_threads
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.fitting import as_latents
+from augmint.pipeline.making import restyled, streams
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.setup import Setup, check_folder, survey
@@ -66,7 +68,7 @@ def estimate(plan: Plan, inputs: Inputs, out: Path, workers: int, device: str = 
     with intra_op_threads(setup.plan.threads):
         probe = _probe(setup)
     encoded = sum(map(len, setup.encoded.values()))
-    if "pool" in setup.sources:
+    if "pool" in setup.sources and not setup.plan.then:
         probe["mint"] = 0.0  # rows that are picked are neither decoded nor encoded again
     work = probe["encode"] * encoded + probe["mint"] * sum(asked.values())
     row_bytes = int(probe["row_bytes"])
@@ -78,7 +80,7 @@ def estimate(plan: Plan, inputs: Inputs, out: Path, workers: int, device: str = 
         plan=setup.plan.as_dict(),
         models=tuple(
             {"name": card.name, "bytes": card.weights.bytes, "licence": card.licence}
-            for card in (setup.model, setup.judge)
+            for card in ((setup.judge,) if setup.plan.rewrites else (setup.model, setup.judge))
         ),
         seconds=round(_START_SECONDS + work / max(1, workers) + probe["fit"], 1),
         probe={key: round(value, 5) for key, value in probe.items() if not key.endswith("bytes")},
@@ -107,12 +109,12 @@ def _probe(setup: Setup) -> dict[str, float]:
     if not samples:
         return dict.fromkeys(("encode", "mint", "fit", "row_bytes", "file_bytes"), 0.0)
     codec, judge = room.load_codec(), room.load_judge()
-    codec.decode(codec.encode(samples[:1]), samples[:1])  # the first call also pays for warming up
+    _children(setup, samples[:1], codec, _rows(samples[:1], codec))  # the first call also pays for warming up
     judge.encode(samples[:1])
     begin = time.perf_counter()
-    z, features = codec.encode(samples), judge.encode(samples)
+    z, features = _rows(samples, codec), judge.encode(samples)
     encoded = time.perf_counter()
-    children = codec.decode(z, samples)
+    children = _children(setup, samples, codec, z)
     judge.encode(children)
     files = [reader.dump(child) for child in children]
     minted = time.perf_counter()
@@ -125,6 +127,23 @@ def _probe(setup: Setup) -> dict[str, float]:
     }
 
 
+def _rows(samples: list[Sample], codec: Codec | None) -> np.ndarray:
+    return np.zeros((len(samples), 1), np.float32) if codec is None else codec.encode(samples)
+
+
+def _children(setup: Setup, samples: list[Sample], codec: Codec | None, z: np.ndarray) -> list[Sample]:
+    """Children that cost what those of the run will cost."""
+    address, places, plan = ("", 0, 0, 0), range(len(samples)), setup.plan
+    if codec is None:
+        made = plan.rewriter().fit(samples).rewrite(samples, streams(plan.seed, "probe", address, places))
+    else:
+        made = samples if "pool" in setup.sources else codec.decode(z, samples)
+    then = plan.then_rewriter()
+    return restyled(then and then.fit(samples), plan.seed, made, address, places)
+
+
 def _fit_seconds(setup: Setup, samples: list[Sample], z: np.ndarray) -> float:
+    if setup.plan.rewrites:
+        return 0.0
     rows = [{"id": sample.id, "target": sample.target, "group": sample.group} for sample in samples]
     return float(setup.plan.synthesizer().fit_seconds(as_latents(z, rows, setup.classes, setup.space)))

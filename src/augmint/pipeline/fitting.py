@@ -1,6 +1,6 @@
 """The fit artifact: everything learned from the real rows, once, in one unit named ``fit``.
 
-Arrays: ``method.*``, ``gate.<name>.*`` and ``label.*`` (learned states; the last where the judge gives the labels),
+Arrays: ``method.*``, ``then.*``, ``gate.<name>.*`` and ``label.*`` (learned states; the last where the judge labels),
 ``y`` (n, k) labels of the real rows. Rows: first the classes and spaces, then one row for each real sample with the
 unit and position of its latents.
 """
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from augmint.core.protocols import RowGate, SetGate, State, Synthesizer
+from augmint.core.protocols import Rewriter, RowGate, SetGate, State, Synthesizer
 from augmint.core.seeds import stream
-from augmint.core.types import F32, Latents
+from augmint.core.types import F32, Latents, Sample
 from augmint.numerics.probe import Probe
 from augmint.numerics.rows import flat32
 from augmint.pipeline.manifest import Manifest, Rows
@@ -49,18 +49,30 @@ def fit_all(
     plan: Plan,
     real: Latents,
     judged: Latents,
+    samples: Sequence[Sample],
     progress: Callable[[float], None],
     second: Mapping[str, Latents],
 ) -> dict[str, np.ndarray]:
-    """Fit the method on the codec's rows and every gate on the judge's rows; returns the artifact's arrays.
+    """Fit the method on the codec's rows or on samples, and every gate on the judge's rows; the artifact's arrays.
 
-    ``second`` holds the rows of ``pool`` and ``base``, where the method uses them.
+    Args:
+        plan: says what is fitted.
+        real: the codec's rows; nobody looks at their numbers where the method works on samples.
+        judged: the judge's rows of the same samples.
+        samples: the same samples; they may be read one by one.
+        progress: told the share done.
+        second: rows of ``pool`` and ``base``, where the method uses them.
     """
     arrays: dict[str, np.ndarray] = {"y": real.y}
-    method: Synthesizer = plan.synthesizer()
-    rng = stream(plan.seed, "fit", plan.method)
-    method.fit(real, rng, pool=second.get("pool"), base=second.get("base"), progress=progress)
-    arrays |= {f"method.{key}": value for key, value in method.state().items()}
+    if plan.rewrites:
+        state = plan.rewriter().fit(samples).state()
+    else:
+        method, rng = plan.synthesizer(), stream(plan.seed, "fit", plan.method)
+        method.fit(real, rng, pool=second.get("pool"), base=second.get("base"), progress=progress)
+        state = method.state()
+    arrays |= {f"method.{key}": value for key, value in state.items()}
+    if plan.then:
+        arrays |= {f"then.{key}": value for key, value in plan.then_rewriter().fit(samples).state().items()}
     for name in plan.gates:
         gate = plan.gate(name).fit(judged)
         arrays |= {f"gate.{name}.{key}": value for key, value in gate.state().items()}
@@ -74,6 +86,25 @@ def load_synthesizer(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Synthesize
     """The fitted method out of the artifact."""
     method: Synthesizer = plan.synthesizer()
     return method.load(_part(arrays, "method."))
+
+
+def load_rewriter(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Rewriter:
+    """The fitted method out of the artifact, where it works on samples."""
+    method: Rewriter = plan.rewriter()
+    return method.load(_part(arrays, "method."))
+
+
+def load_then(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Rewriter | None:
+    """What every child goes through, fitted, out of the artifact; None for nothing."""
+    then: Rewriter | None = plan.then_rewriter()
+    return None if then is None else then.load(_part(arrays, "then."))
+
+
+def told_by_fit(plan: Plan, arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """What the fit found out that the user left open."""
+    found = ((plan.method, arrays.get("method.mirror")), (plan.then, arrays.get("then.mirror")))
+    words = {True: "mirror images keep the label, so left and right change places", False: "pictures are not mirrored"}
+    return [f"{name}: {words[bool(mirror[0])]} (flip: auto)" for name, mirror in found if mirror is not None]
 
 
 def load_label_probe(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Probe | None:

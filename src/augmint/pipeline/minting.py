@@ -26,11 +26,11 @@ from augmint.pipeline.arms import Arm
 from augmint.pipeline.barrier import Chooser
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.encodings import RowSpace
-from augmint.pipeline.fitting import as_latents, fit_all, load_gates, load_label_probe, load_set_gates, load_synthesizer
+from augmint.pipeline.fitting import as_latents, fit_all, load_gates, load_label_probe, load_set_gates
 from augmint.pipeline.judging import Bench, Parents
+from augmint.pipeline.making import Maker, parents_of, restyled
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.second import embedded_base
-from augmint.pipeline.workers import parents_of
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class _Job:
 
     plan: Plan
     tools: Tools
-    method: Synthesizer
+    maker: Maker
     bench: Bench
     chooser: Chooser
     real: Latents
@@ -141,31 +141,30 @@ class _Job:
     def fitted(cls, plan: Plan, fold: Fold, tools: Tools) -> _Job:
         """Encode, and fit method and gates."""
         if plan.label_by == "auto":
-            plan = replace(plan, label_by="judge" if "pool" in plan.synthesizer().uses else "parents")
+            plan = replace(plan, label_by="judge" if "pool" in plan.uses else "parents")
         place = {name: i for i, name in enumerate(fold.classes)}
         # A run lists class by class, by id.
         samples = sorted(fold.real, key=lambda sample: (place[sample.target], sample.id))
-        real, judged = (_latents(samples, model, fold.classes) for model in (tools.codec, tools.judge))
-        arrays = fit_all(plan, real, judged, lambda share: None, _second(plan, fold, tools.codec))
+        judged = _latents(samples, tools.judge, fold.classes)
+        real = judged if plan.rewrites else _latents(samples, tools.codec, fold.classes)
+        arrays = fit_all(plan, real, judged, samples, lambda share: None, _second(plan, fold, tools.codec))
         labels = {f"data:{id_}": y for id_, y in zip(real.ids, real.y, strict=True)}
         bench = Bench(fold.classes, labels, load_gates(plan, arrays), load_label_probe(plan, arrays), judged.space)
         chooser = Chooser(fold.classes, load_set_gates(plan, arrays))
-        method, order = load_synthesizer(plan, arrays), {}
+        maker, order = Maker.load(plan, arrays, None if plan.rewrites else tools.codec), {}
         for name in fold.classes:
             members = np.flatnonzero(real.labels == place[name])
             order[name] = members[stream(plan.seed, "anchors", name).permutation(len(members))]
-        return cls(plan, tools, method, bench, chooser, replace(real, groups=None), samples, fold.pool, order)
+        return cls(plan, tools, maker, bench, chooser, replace(real, groups=None), samples, fold.pool, order)
 
     def carry_out(self, asked: Mapping[str, int]) -> Children:
         """Rounds of units until nothing is short or the rounds are used up."""
-        picks = "pool" in self.method.uses
+        picks = "pool" in self.plan.uses
         made: list[_Child] = []
         need, start = dict(asked), dict.fromkeys(asked, 0)
         for round_ in range(self.plan.max_rounds * (self.plan.max_tries if picks else 1)):
             for name, count in need.items():
-                units = (
-                    self._picked(name, start[name], count) if picks else self._drawn(name, round_, start[name], count)
-                )
+                units = (self._picked if picks else self._drawn)(name, round_, start[name], count)
                 fresh = [child for unit in units for child in self._chosen(name, unit)]
                 made += fresh
                 start[name] += count
@@ -186,29 +185,31 @@ class _Job:
     def _unit(self, at: I64, address: tuple[str, int, int]) -> list[_Child]:
         """Up to one child for each of these rows, in as many tries as the plan allows."""
         kept: list[_Child] = []
+        slots = np.arange(len(at))
         for attempt in range(self.plan.max_tries):
-            if not len(at):
+            if not len(slots):
                 break
-            likes = [self.samples[row] for row in at]
-            rng = stream(self.plan.seed, "draw", *address, attempt)
-            draw = self.method.sample(self.real.take(at), rng)
-            children = self.tools.codec.decode(draw.z, likes)
-            parents = [parents_of(draw, i) for i in range(len(draw))]
-            found = self._judged(children, parents)
+            rows = at[slots]
+            likes = [self.samples[row] for row in rows]
+            made = self.maker.make(self.real.take(rows), likes, (*address, attempt), slots.tolist())
+            found = self._judged(made.children, made.parents)
             kept += [child for child in found if child is not None]
-            at = at[[child is None for child in found]]
+            slots = slots[[child is None for child in found]]
         return kept
 
-    def _picked(self, label: str, start: int, count: int) -> Iterator[list[_Child]]:
+    def _picked(self, label: str, round_: int, start: int, count: int) -> Iterator[list[_Child]]:
         """Units of rows of the pool for ``count`` places of a class; a place has one try."""
         # A pick depends on the places before it, so all from the first on are asked for.
         anchors = self.real.take(self.order[label].take(range(start + count), mode="wrap"))
-        draw = self.method.sample(anchors, stream(self.plan.seed, "pick", label))
+        method, then = self.maker.method, self.maker.then
+        assert isinstance(method, Synthesizer)
+        draw = method.sample(anchors, stream(self.plan.seed, "pick", label))
         assert draw.pick is not None
         given = [i for i in range(start, start + count) if draw.pick[i] != NO_PICK]
-        for first in range(0, len(given), self.plan.unit_size):
+        for index, first in enumerate(range(0, len(given), self.plan.unit_size)):
             unit = given[first : first + self.plan.unit_size]
-            rows = [self.pool[draw.pick[i]] for i in unit]
+            picked = [self.pool[draw.pick[i]] for i in unit]
+            rows = restyled(then, self.plan.seed, picked, (label, index, round_, 0), range(len(unit)))
             yield [child for child in self._judged(rows, [parents_of(draw, i) for i in unit]) if child is not None]
 
     def _judged(self, children: Sequence[Sample], parents: Sequence[Parents]) -> list[_Child | None]:
@@ -249,7 +250,7 @@ def _latents(samples: Sequence[Sample], model: Encoder, classes: tuple[str, ...]
 def _second(plan: Plan, fold: Fold, codec: Codec) -> dict[str, Latents]:
     """What the method learns from beside the fold, of those second sources that it uses."""
     second: dict[str, Latents] = {}
-    if "pool" in plan.synthesizer().uses:
+    if "pool" in plan.uses:
         if not fold.pool:
             raise UsageError(
                 f"method {plan.method!r} without a pool",

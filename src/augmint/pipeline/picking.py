@@ -7,7 +7,7 @@ the same answers for the places of the rounds before. What was picked is written
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,19 +15,21 @@ from typing import Any
 import numpy as np
 
 from augmint.core.errors import SampleError
-from augmint.core.protocols import Format, Synthesizer
+from augmint.core.protocols import Encoder, Format, Rewriter, Synthesizer
 from augmint.core.seeds import stream
-from augmint.core.types import NO_PICK, Latents
+from augmint.core.types import F32, NO_PICK, Latents
 from augmint.formats.images import strip_metadata
 from augmint.pipeline.anchors import AnchorOrder, unit_name
-from augmint.pipeline.fitting import load_synthesizer
+from augmint.pipeline.fitting import load_synthesizer, load_then
 from augmint.pipeline.judging import Bench
+from augmint.pipeline.making import restyled
 from augmint.pipeline.manifest import Rows, sha256
 from augmint.pipeline.workers import (
     Anchor,
     Arrays,
     DrawJob,
     Drawn,
+    OnDisk,
     Pick,
     Room,
     child_id,
@@ -123,23 +125,31 @@ def pick_of(facts: Mapping[str, Any], pool: Mapping[str, Anchor]) -> Pick:
 
 @dataclass(frozen=True)
 class MakePicker:
-    """Builds the worker of draw units whose rows are picked; it needs no model."""
+    """Builds the worker of draw units whose rows are picked; it needs no model unless picks go through something."""
 
     room: Room
 
     def __call__(self) -> PickWorker:
-        """Load the gates once."""
+        """Load the gates once, and the judge where it has not seen yet what will be judged."""
         room = self.room
-        return PickWorker(room, room.open_format("pool"), Bench.load(room.plan, room.manifest.load("fit")))
+        fit = room.manifest.load("fit")
+        then = load_then(room.plan, fit.arrays())
+        judge = None if then is None else room.load_judge()
+        return PickWorker(room, room.open_format("pool"), Bench.load(room.plan, fit), then, judge)
 
 
 @dataclass(frozen=True)
 class PickWorker:
-    """Copies rows of the pool and judges them by the features they got when the pool was encoded."""
+    """Copies rows of the pool and judges them by the features they got when the pool was encoded.
+
+    Where the plan has a ``then`` they are not copied but changed, and judged as what they are after it.
+    """
 
     room: Room
     format: Format
     bench: Bench
+    then: Rewriter | None = None
+    judge: Encoder | None = None
 
     def __call__(self, job: DrawJob) -> tuple[str, int]:
         """Write the unit; returns its name and the number of rows that passed the row gates."""
@@ -150,20 +160,29 @@ class PickWorker:
     def draw(self, job: DrawJob) -> tuple[Arrays, Rows]:
         """Arrays and rows of a unit, as :meth:`DrawWorker.draw` gives them; each place has one attempt."""
         ids = [child_id(self.room.plan.seed, job, 0, slot) for slot in range(len(job.picks))]
-        features = self._features(job.picks)
+        contents, features = self._copied(job) if self.judge is None else self._restyled(job, self.judge)
         verdicts = self.bench.judge(ids, features, [pick.parents for pick in job.picks])
         drawn = Drawn([job_row(job)])
         for slot, (pick, verdict) in enumerate(zip(job.picks, verdicts, strict=True)):
-            data, suffix = self._content(pick.row)
+            data, suffix = contents[slot]
             fact = {"id": ids[slot], "sha256": sha256(data), "suffix": suffix, "attempt": 0, "slot": slot}
             drawn.rows.append(fact | verdict | provenance(pick.parents) | {"note": "", "group": ""})
             drawn.blobs.append(data)
         drawn.features.append(features[np.array([verdict["kept"] for verdict in verdicts], np.bool_)])
         return drawn.arrays(), drawn.rows
 
-    def _features(self, picks: Sequence[Pick]) -> np.ndarray:
-        units = {name: self.room.manifest.load(name).array("judge") for name in {pick.row.unit for pick in picks}}
-        return np.stack([units[pick.row.unit][pick.row.row] for pick in picks])
+    def _copied(self, job: DrawJob) -> tuple[list[tuple[bytes, str]], F32]:
+        """Bytes and ending of each pick, and the judge's features."""
+        rows = [pick.row for pick in job.picks]
+        units = {name: self.room.manifest.load(name).array("judge") for name in {row.unit for row in rows}}
+        return [self._content(row) for row in rows], np.stack([units[row.unit][row.row] for row in rows])
+
+    def _restyled(self, job: DrawJob, judge: Encoder) -> tuple[list[tuple[bytes, str]], F32]:
+        """The same of the picks after what all children go through."""
+        rows = OnDisk(self.format, [pick.row for pick in job.picks])
+        address = (job.label, job.index, job.round, 0)
+        children = restyled(self.then, self.room.plan.seed, list(rows), address, range(len(rows)))
+        return [(self.format.dump(child), ".png") for child in children], judge.encode(children)
 
     def _content(self, row: Anchor) -> tuple[bytes, str]:
         """Bytes for the output and the ending of the file's name: as originals are written."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from augmint.classic import TABLE as CLASSIC
 from augmint.core import registry
 from augmint.core.errors import UsageError, did_you_mean, unknown
 from augmint.gates import TABLE as GATES
@@ -42,7 +43,9 @@ class Plan:
         model: card of the codec that encodes and decodes.
         size: working size in pixels, the side to which every image is scaled for the model; 0 chooses it from
             the data (128 or 256) and the resolved plan says which.
-        method: synthesizer; ``method_options`` are its fields.
+        method: synthesizer, or a hand-made transform; ``method_options`` are its fields.
+        then: hand-made transform that every child goes through, rows of a pool too; "" for none. ``then_options`` are
+            its fields.
         judge: card of the encoder in whose space gates look at the children.
         gates: quality filters, in order; ``gate_options`` maps a gate's name to its fields.
         factor: rows after / rows before, for every class, when ``strategy`` is empty.
@@ -65,6 +68,8 @@ class Plan:
     size: int = 0
     method: str = "interpolation"
     method_options: Options = field(default_factory=dict)
+    then: str = ""
+    then_options: Options = field(default_factory=dict)
     judge: str = "tiny-judge"
     gates: tuple[str, ...] = DEFAULT_GATES
     gate_options: Mapping[str, Options] = field(default_factory=dict)
@@ -93,13 +98,46 @@ class Plan:
         values["gates"] = list(self.gates)
         return {"version": 1, **values}
 
+    @property
+    def rewrites(self) -> bool:
+        """Whether the method works on samples: nothing is encoded for it, and nothing decoded."""
+        return family(self.method) == "classic"
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The second sources that the method looks at: "pool", "base", both or none."""
+        return frozenset() if self.rewrites else frozenset(self.synthesizer().uses)
+
+    @property
+    def recipe(self) -> str:
+        """The method and what its children go through then, in one word."""
+        return f"{self.method}+{self.then}" if self.then else self.method
+
     def synthesizer(self) -> Any:
         """A fresh synthesizer with this plan's options."""
         return registry.build("synthesizers", "method", METHODS, self.method, self.method_options)
 
+    def rewriter(self) -> Any:
+        """The method, fresh, where it works on samples."""
+        return registry.build("classic", "method", CLASSIC, self.method, self.method_options)
+
+    def then_rewriter(self) -> Any:
+        """What every child goes through, fresh; None where there is no such thing."""
+        return registry.build("classic", "then", CLASSIC, self.then, self.then_options) if self.then else None
+
     def gate(self, name: str) -> Any:
         """A fresh gate with this plan's options."""
         return registry.build("gates", "gate", GATES, name, self.gate_options.get(name, {}))
+
+
+def family(method: str) -> str:
+    """The room that a method is of: "synthesizers" in latent space, or "classic" on samples."""
+    rooms = {"synthesizers": METHODS, "classic": CLASSIC}
+    known = {room: registry.names(room, table) for room, table in rooms.items()}
+    for room, names in known.items():
+        if method in names:
+            return room
+    raise unknown("method", method, {name for names in known.values() for name in names})
 
 
 def make_plan(values: Mapping[str, Any], *, where: Mapping[str, str] | None = None) -> Plan:
@@ -139,15 +177,29 @@ def make_plan(values: Mapping[str, Any], *, where: Mapping[str, str] | None = No
 def _check_names(plan: Plan, places: Mapping[str, str]) -> None:
     """The method and the gates exist and take their options."""
     with _at(places, "method"):
-        registry.lookup("synthesizers", "method", METHODS, plan.method)
+        family(plan.method)
     with _at(places, "method_options"):
-        plan.synthesizer()
+        plan.rewriter() if plan.rewrites else plan.synthesizer()
+    _check_then(plan, places)
     for name in plan.gates:
         with _at(places, "gates"):
             registry.lookup("gates", "gate", GATES, name)
     for name in dict.fromkeys((*plan.gates, *plan.gate_options)):
         with _at(places, f"gate_options.{name}"):
             plan.gate(name)
+
+
+def _check_then(plan: Plan, places: Mapping[str, str]) -> None:
+    if not plan.then and plan.then_options:
+        place = f" ({places['then_options']})" if "then_options" in places else ""
+        raise UsageError(
+            f"then_options without then{place}", expected="then: classic", do="add --then classic", code="then"
+        )
+    with _at(places, "then"):
+        if plan.then:
+            registry.lookup("classic", "then", CLASSIC, plan.then)
+    with _at(places, "then_options"):
+        plan.then_rewriter()
 
 
 @contextlib.contextmanager

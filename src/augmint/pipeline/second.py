@@ -67,9 +67,10 @@ def embedded_base(plan: Plan, targets: Iterable[str]) -> Latents | None:
         plan: with its working size chosen.
         targets: class of each real row.
     """
-    method = plan.synthesizer()
+    if "base" not in plan.uses:
+        return None
     able = [name for name, rows in Counter(targets).items() if rows >= ENOUGH]
-    if "base" not in method.uses or (len(able) > 1 and not method.needs_many_classes):
+    if len(able) > 1 and not plan.synthesizer().needs_many_classes:
         return None
     found = base_statistics(plan.model, plan.size)
     return None if found is None else found.rows()

@@ -96,8 +96,8 @@ class Setup:
 
     @property
     def space(self) -> str:
-        """Name of the codec's space."""
-        return f"{self.model.tag}/{self.plan.size}"
+        """Name of the codec's space; "" where the method works on samples."""
+        return "" if self.plan.rewrites else f"{self.model.tag}/{self.plan.size}"
 
     @property
     def judge_space(self) -> str:
@@ -107,7 +107,7 @@ class Setup:
     @property
     def judge_is_shared(self) -> bool:
         """Whether the judge shares trained weights with the codec, so that its verdicts flatter."""
-        return self.judge.weights.sha256 == self.model.weights.sha256
+        return not self.plan.rewrites and self.judge.weights.sha256 == self.model.weights.sha256
 
     @property
     def unreadable(self) -> tuple[tuple[str, str], ...]:
@@ -152,13 +152,12 @@ def survey(plan: Plan, inputs: Inputs, manifest: Manifest, device: str = "cpu") 
     listing = reader.scan(data, ReadOptions(plan.label, plan.group))
     train = tuple(entry for entry in listing.entries if entry.split == "train")
     check_training(data, train)
-    if not plan.size:
-        plan = dataclasses.replace(plan, size=working_size(reader, train))
-    check_size(model, plan.size)
-    uses = plan.synthesizer().uses
+    if not plan.rewrites:  # what is not encoded has no working size
+        plan = dataclasses.replace(plan, size=plan.size or working_size(reader, train))
+        check_size(model, plan.size)
     if plan.label_by == "auto":
-        plan = dataclasses.replace(plan, label_by="judge" if "pool" in uses else "parents")
-    sources, ignored = open_sources(inputs, plan.method, uses)
+        plan = dataclasses.replace(plan, label_by="judge" if "pool" in plan.uses else "parents")
+    sources, ignored = open_sources(inputs, plan.method, plan.uses)
     room = Room(manifest, plan, formats_of(reader, sources), pick_device(device))
     warnings = (*listing.warnings, *_warnings(sources), *ignored)
     setup = Setup(inputs, listing, train, plan, room, model, judge, sources, warnings)
@@ -315,7 +314,8 @@ def tell(setup: Setup, progress: Progress) -> None:
     """What was recognised and chosen."""
     plan = setup.plan
     progress.say(f"data: {setup.listing.layout}, {len(setup.train)} training samples, {len(setup.classes)} classes")
-    progress.say(f"plan: {plan.method} with {setup.model.name} at {plan.size} px, seed {plan.seed}")
+    model = "" if plan.rewrites else f" with {setup.model.name} at {plan.size} px"
+    progress.say(f"plan: {plan.recipe}{model}, seed {plan.seed}")
     if setup.judge_is_shared:
         progress.say("judge: shared (the judge uses the codec's own weights; its verdicts flatter)")
     for source in setup.sources.values():

@@ -29,7 +29,8 @@ def contact_sheet_of(assembly: Assembly) -> bytes:
     for name in [name for name in setup.classes if name in chosen][:_CLASSES]:
         families = [_family(assembly.manifest, reader, entries, child) for child in chosen[name][:_SHOWN]]
         classes.append((name, families))
-    return contact_sheet(classes, f"{setup.plan.method}, {setup.model.name}, seed {setup.plan.seed}")
+    model = "" if setup.plan.rewrites else f"{setup.model.name}, "
+    return contact_sheet(classes, f"{setup.plan.recipe}, {model}seed {setup.plan.seed}")
 
 
 def _family(manifest: Manifest, reader: Format, entries: dict[str, Entry], child: Child) -> Family:

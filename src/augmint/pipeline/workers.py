@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from augmint.core.errors import DataError, SampleError
-from augmint.core.protocols import Codec, Encoder, Format, Synthesizer
+from augmint.core.protocols import Codec, Encoder, Format
 from augmint.core.registry import lookup
-from augmint.core.seeds import stream, stream_key
-from augmint.core.types import F32, Bool, Draw, Entry, Latents, Sample
+from augmint.core.seeds import stream_key
+from augmint.core.types import F32, Bool, Entry, Latents, Sample
 from augmint.formats import TABLE as FORMATS
 from augmint.models import load_encoder
-from augmint.pipeline.fitting import load_synthesizer
 from augmint.pipeline.judging import Bench, Parents
+from augmint.pipeline.making import Maker
 from augmint.pipeline.manifest import Manifest, Rows, sha256
 from augmint.pipeline.plan import Plan
 
@@ -85,8 +85,10 @@ class Room:
         assert isinstance(built, Format)
         return built
 
-    def load_codec(self) -> Codec:
-        """The model that encodes and decodes."""
+    def load_codec(self) -> Codec | None:
+        """The model that encodes and decodes; None where the method works on samples."""
+        if self.plan.rewrites:
+            return None
         model = load_encoder(self.plan.model, size=self.plan.size, device=self.device)
         assert isinstance(model, Codec)
         return model
@@ -115,7 +117,7 @@ class EncodeWorker:
 
     room: Room
     readers: Mapping[str, Format]
-    codec: Codec
+    codec: Codec | None
     judge: Encoder
 
     def __call__(self, job: EncodeJob) -> tuple[str, int]:
@@ -128,9 +130,12 @@ class EncodeWorker:
                 samples.append(sample)
         arrays: Arrays = {"z": np.zeros((0, 1), np.float32), "judge": np.zeros((0, 1), np.float32)}
         if samples:
-            # Nothing of a base is ever judged.
-            judged = np.zeros((len(samples), 1), np.float32) if job.source == "base" else self.judge.encode(samples)
-            arrays = {"z": self.codec.encode(samples), "judge": judged}
+            none = np.zeros((len(samples), 1), np.float32)
+            arrays = {
+                "z": none if self.codec is None else self.codec.encode(samples),
+                # Nothing of a base is ever judged.
+                "judge": none if job.source == "base" else self.judge.encode(samples),
+            }
         self.room.manifest.commit(job.unit, arrays, rows)
         return job.unit, len(job.entries)
 
@@ -176,14 +181,9 @@ class MakeDrawer:
         """Load models and fits once."""
         room = self.room
         fit = room.manifest.load("fit")
-        return DrawWorker(
-            room=room,
-            format=room.open_format(),
-            codec=room.load_codec(),
-            judge=room.load_judge(),
-            method=load_synthesizer(room.plan, fit.arrays()),
-            bench=Bench.load(room.plan, fit),
-        )
+        maker = Maker.load(room.plan, fit.arrays(), room.load_codec())
+        bench, space = Bench.load(room.plan, fit), fit.rows[0]["space"]
+        return DrawWorker(room, room.open_format(), room.load_judge(), maker, bench, space)
 
 
 @dataclass
@@ -203,14 +203,14 @@ class Drawn:
 
 @dataclass(frozen=True)
 class DrawWorker:
-    """Draws, decodes and judges the children of a unit."""
+    """Makes and judges the children of a unit; ``space`` is the one that their anchors' rows are of."""
 
     room: Room
     format: Format
-    codec: Codec
     judge: Encoder
-    method: Synthesizer
+    maker: Maker
     bench: Bench
+    space: str
 
     def __call__(self, job: DrawJob) -> tuple[str, int]:
         """Write the unit; returns its name and the number of children that passed the row gates."""
@@ -241,18 +241,16 @@ class DrawWorker:
         drawn: Drawn,
     ) -> Bool:
         """One child for each open slot; returns which of them passed the row gates."""
-        seed = self.room.plan.seed
-        draw = self.method.sample(anchors, stream(seed, "draw", job.label, job.index, job.round, attempt))
-        likes = [samples[slot] for slot in slots]
-        children = self.codec.decode(draw.z, likes)
+        seed, likes = self.room.plan.seed, [samples[slot] for slot in slots]
+        made = self.maker.make(anchors, likes, (job.label, job.index, job.round, attempt), slots.tolist())
         ids = [child_id(seed, job, attempt, int(slot)) for slot in slots]
-        features, parents = self.judge.encode(children), [parents_of(draw, i) for i in range(len(children))]
-        verdicts = self.bench.judge(ids, features, parents)
-        for i, child in enumerate(children):
+        features = self.judge.encode(made.children)
+        verdicts = self.bench.judge(ids, features, made.parents)
+        for i, child in enumerate(made.children):
             data = self.format.dump(child)
             fact = {"id": ids[i], "sha256": sha256(data), "suffix": ".png", "attempt": attempt, "slot": int(slots[i])}
-            note = "" if draw.note is None else str(draw.note[i])
-            drawn.rows.append(fact | verdicts[i] | provenance(parents[i]) | {"note": note, "group": likes[i].group})
+            told = {"note": made.notes[i], "group": likes[i].group}
+            drawn.rows.append(fact | verdicts[i] | provenance(made.parents[i]) | told)
             drawn.blobs.append(data)
         kept = np.array([verdict["kept"] for verdict in verdicts])
         drawn.features.append(features[kept])
@@ -263,7 +261,7 @@ class DrawWorker:
         z = np.stack([units[anchor.unit][anchor.row] for anchor in job.anchors])
         ids = np.array([sample.id for sample in samples])
         y = np.stack([self.bench.labels[f"data:{sample.id}"] for sample in samples])
-        return Latents(ids, z, y, classes=self.bench.classes, space=self.codec.space)
+        return Latents(ids, z, y, classes=self.bench.classes, space=self.space)
 
 
 def unchanged(reader: Format, row: Anchor) -> Sample:
@@ -275,6 +273,26 @@ def unchanged(reader: Format, row: Anchor) -> Sample:
     if content_hash(sample) != row.sha256:
         raise changed_input(row.entry)
     return sample
+
+
+@dataclass(frozen=True)
+class OnDisk(Sequence[Sample]):
+    """Real samples that are read when they are looked at; one that has changed since it was encoded is a DataError."""
+
+    reader: Format
+    rows: Sequence[Anchor]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Sample: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Sample]: ...
+    def __getitem__(self, at: int | slice) -> Sample | list[Sample]:
+        if isinstance(at, slice):
+            return [unchanged(self.reader, row) for row in self.rows[at]]
+        return unchanged(self.reader, self.rows[at])
 
 
 def changed_input(entry: Entry) -> DataError:
@@ -301,11 +319,6 @@ def job_row(job: DrawJob) -> dict[str, Any]:
     facts = {"job": job.unit, "label": job.label, "index": job.index, "round": job.round, "kin": job.kin}
     picks = [{"id": pick.row.entry.id, "parents": list(pick.parents)} for pick in job.picks]
     return {**facts, "anchors": anchors, **({"picks": picks} if picks else {})}
-
-
-def parents_of(draw: Draw, i: int) -> Parents:
-    """The parents of one row of a draw."""
-    return [(str(ref), float(weight)) for ref, weight in zip(draw.refs[i], draw.label_weights[i], strict=True) if ref]
 
 
 def provenance(parents: Parents) -> dict[str, Any]:

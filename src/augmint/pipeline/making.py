@@ -1,0 +1,91 @@
+"""How children are made of their anchors: drawn in latent space and decoded, or rewritten; and what follows for all.
+
+A row that is drawn belongs to the stream of its unit; a picture that is rewritten has a stream of its own, named by its
+place in the unit, so that its neighbours could be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from augmint.core.protocols import Codec, Rewriter, Synthesizer
+from augmint.core.seeds import stream
+from augmint.core.types import Draw, Latents, Sample
+from augmint.pipeline.fitting import load_rewriter, load_synthesizer, load_then
+from augmint.pipeline.judging import Parents
+from augmint.pipeline.plan import Plan
+
+Address = tuple[str, int, int, int]
+"""Class, number of the unit in its class, round, attempt."""
+
+
+class Made(NamedTuple):
+    """Children, the parents of each, and a note on each."""
+
+    children: list[Sample]
+    parents: list[Parents]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes one child for each anchor.
+
+    Attributes:
+        seed: of the run.
+        method: fitted.
+        then: what every child goes through, fitted; None for nothing.
+        codec: decodes; None where the method works on samples.
+    """
+
+    seed: int
+    method: Synthesizer | Rewriter
+    then: Rewriter | None
+    codec: Codec | None
+
+    @classmethod
+    def load(cls, plan: Plan, arrays: Mapping[str, np.ndarray], codec: Codec | None) -> Maker:
+        """The method out of the fit artifact."""
+        method = load_rewriter(plan, arrays) if plan.rewrites else load_synthesizer(plan, arrays)
+        return cls(plan.seed, method, load_then(plan, arrays), codec)
+
+    def make(self, anchors: Latents, likes: Sequence[Sample], address: Address, slots: Sequence[int]) -> Made:
+        """One child for each of these places of a unit.
+
+        Args:
+            anchors: rows of the anchors; a method that works on samples looks at nothing but their number.
+            likes: the anchors themselves.
+            address: of the unit and the attempt.
+            slots: positions in the unit.
+        """
+        if isinstance(self.method, Rewriter):
+            children = self.method.rewrite(likes, streams(self.seed, "rewrite", address, slots))
+            made = Made(children, [[(f"data:{like.id}", 1.0)] for like in likes], [""] * len(likes))
+        else:
+            assert self.codec is not None
+            draw = self.method.sample(anchors, stream(self.seed, "draw", *address))
+            notes = [""] * len(draw) if draw.note is None else [str(note) for note in draw.note]
+            children = self.codec.decode(draw.z, likes)
+            made = Made(children, [parents_of(draw, i) for i in range(len(draw))], notes)
+        return made._replace(children=restyled(self.then, self.seed, made.children, address, slots))
+
+
+def restyled(
+    then: Rewriter | None, seed: int, children: Sequence[Sample], address: Address, slots: Sequence[int]
+) -> list[Sample]:
+    """The children after what they all go through."""
+    return list(children) if then is None else then.rewrite(children, streams(seed, "then", address, slots))
+
+
+def streams(seed: int, word: str, address: Address, slots: Sequence[int]) -> list[np.random.Generator]:
+    """The stream of each of these places."""
+    return [stream(seed, word, *address, int(slot)) for slot in slots]
+
+
+def parents_of(draw: Draw, i: int) -> Parents:
+    """The parents of one row of a draw."""
+    return [(str(ref), float(weight)) for ref, weight in zip(draw.refs[i], draw.label_weights[i], strict=True) if ref]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from augmint.classic import TABLE as CLASSIC
 from augmint.core import registry
 from augmint.core.protocols import Student
 from augmint.core.seeds import stream
-from augmint.core.types import TrainingSet, Transform
+from augmint.core.types import Sample, TrainingSet, Transform
 from augmint.models import load_encoder
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.encodings import Remembered, RowSpace
@@ -57,7 +58,7 @@ class Workshop:
 
     def training_set(self, arm: Arm, fold: Fold, children: Children, seed: int) -> TrainingSet:
         """What a student of the arm learns from."""
-        return training_set(arm, fold, children, stream(seed, "repeat"), transform_of(arm))
+        return training_set(arm, fold, children, stream(seed, "repeat"), transform_of(arm, fold.real))
 
     def student(self, name: str) -> Student:
         """A fresh student."""
@@ -74,10 +75,10 @@ class Workshop:
         return RowSpace() if self.rows else self.encoder(self.plan.encoder)
 
 
-def transform_of(arm: Arm) -> Transform | None:
-    """The on-the-fly transform of an arm."""
+def transform_of(arm: Arm, real: Sequence[Sample]) -> Transform | None:
+    """The on-the-fly transform of an arm; what it finds out of the data it finds out of these samples."""
     if not arm.transform:
         return None
     found = registry.build("classic", "transform", CLASSIC, arm.transform, {})
-    made: Transform = found.transform()
+    made: Transform = found.fit(real).transform()
     return made

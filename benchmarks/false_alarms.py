@@ -12,6 +12,8 @@ The first two have no effect by construction: "improves" may be said in 5 % of 4
 found in 80 % of 40. How pairs are made: `disjoint`, training draws and test rows both apart; `shared test`, draws apart
 and all test rows in every pair, by `paired_rows`; `resampled`, splits of one set of 300 rows, corrected.
 
+auto_alarms.py adds how often `auto` abstains: in 95 % at least where nothing helps.
+
     python benchmarks/false_alarms.py      # needs ../shared/data or $AUGMINT_DATA; writes benchmarks/results/
 """
 
@@ -29,6 +31,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import auto_alarms
 from augmint.evaluation.intervals import Lift, paired, paired_rows
 from augmint.pipeline.machine import machine_facts
 from frozen import cifar, pooled
@@ -36,6 +39,7 @@ from frozen import cifar, pooled
 RESULTS = Path(__file__).parent / "results" / "false_alarms.json"
 CLASSES, COMPONENTS, STEPS, BATCH = 10, 64, 150, 32
 NONE = ("relabelled", "duplicates")
+BAD = (*NONE, "harmful")
 Rows = tuple[Tensor, Tensor]
 """Rows (n, d) and labels (n,)."""
 
@@ -171,22 +175,40 @@ def count(data: Data, kind: str, repeats: int, seed: int) -> dict[str, Any]:
     return {"repeats": repeats, **out}
 
 
-def main() -> int:
-    """Count and write; 1 when a bound is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--null", type=int, default=400)
-    parser.add_argument("--real", type=int, default=40)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    data, facts = load(), {}
+def lifts(data: Data, null: int, real: int) -> dict[str, Any]:
+    """All kinds and ways, and which bounds are missed."""
+    facts: dict[str, Any] = {}
     for seed, kind in enumerate(SHOTS):
-        facts[kind] = count(data, kind, args.null if kind in NONE else args.real, seed)
+        facts[kind] = count(data, kind, null if kind in NONE else real, seed)
         print(kind, json.dumps(facts[kind], indent=1), flush=True)
     bad = [
         kind for kind in NONE for how in ("disjoint", "shared test", "resampled") if facts[kind][how]["improves"] > 0.05
     ]
     bad += [kind for kind, word in (("good", "improves"), ("harmful", "harms")) if facts[kind]["disjoint"][word] < 0.8]
-    RESULTS.write_text(json.dumps({**facts, "missed": bad, "machine": machine_facts()}, indent=1) + "\n")
+    return {**facts, "missed": bad}
+
+
+def choices(data: Data, null: int, real: int) -> dict[str, Any]:
+    """What `auto` does (auto_alarms.py), and where it abstains in less than 95 % though nothing helps."""
+    found = auto_alarms.rates(data.x.numpy().astype(np.float32), data.y.numpy(), null, real)
+    bad = [name for name, facts in found.items() if name.split(",")[0] in BAD and facts["abstains"] < 0.95]
+    return {"auto": found, "auto missed": bad}
+
+
+def main() -> int:
+    """Count and write; 1 when a bound is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--null", type=int, default=400)
+    parser.add_argument("--real", type=int, default=40)
+    parser.add_argument("--only", choices=["lift", "auto"], help="count one part and keep the other's figures")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    data, facts = load(), json.loads(RESULTS.read_text()) if args.only else {}
+    for name, part in (("lift", lifts), ("auto", choices)):
+        if args.only in (None, name):
+            facts |= part(data, args.null, args.real)
+    bad = facts["missed"] + facts["auto missed"]
+    RESULTS.write_text(json.dumps({**facts, "machine": machine_facts()}, indent=1) + "\n")
     print("missed:", bad or "nothing")
     return int(bool(bad))
 

@@ -25,6 +25,7 @@ Shapes: probabilities (R, n, k), folds (R, n), labels (n,), units (n,).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -115,7 +116,7 @@ class Verdict:
 
 
 def decide(
-    without: OutOfFold, minted: OutOfFold, labels: I64, *, margin: float = 0.01, units: I64 | None = None
+    without: OutOfFold, minted: OutOfFold, labels: I64, *, margin: float = 0.01, units: npt.NDArray[Any] | None = None
 ) -> Verdict:
     """The rule.
 
@@ -139,7 +140,7 @@ def decide(
     return Verdict(ship, reason, hits, information, rows, repeats)
 
 
-def gains(without: OutOfFold, minted: OutOfFold, labels: I64, units: I64) -> tuple[Gain, Gain]:
+def gains(without: OutOfFold, minted: OutOfFold, labels: I64, units: npt.NDArray[Any]) -> tuple[Gain, Gain]:
     """In the hit rate, and in calibrated log-loss."""
     pairs = [(hit(minted, labels), hit(without, labels)), (calibrated(minted, labels), calibrated(without, labels))]
     hits, information = (gain(b - a, without.fold, units) for b, a in pairs)
@@ -183,7 +184,7 @@ def calibrated(table: OutOfFold, labels: I64) -> F64:
     return score(float(best.x))
 
 
-def gain(differences: F64, fold: I64, units: I64) -> Gain:
+def gain(differences: F64, fold: I64, units: npt.NDArray[Any]) -> Gain:
     """Mean of a table of differences (R, n), its error from units and from trainings."""
     repeats, rows = differences.shape
     of_row = differences.mean(axis=0)

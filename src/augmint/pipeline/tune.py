@@ -20,7 +20,7 @@ from augmint.core.types import I64, Budget
 from augmint.evaluation.decision import LEAST_ROWS, OutOfFold, Verdict, decide, gains
 from augmint.pipeline.arms import NONE, Arm
 from augmint.pipeline.minting import Fold
-from augmint.pipeline.validation import MintSet, Validator, joined
+from augmint.pipeline.validation import MintSet, Validator, deal, joined, provable
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Scheme:
         hopeless: p of the log-loss above which no further repeat is made.
     """
 
-    folds: int = 5
+    folds: int = 4
     repeats: int = 2
     hopeless: float = 0.35
 
@@ -86,7 +86,7 @@ def choose(
         scheme: folds and repeats.
     """
     bench = Validator(fold, student, budget, mint, int(rng.integers(2**62)))
-    at = bench.rows.testable()
+    at = provable(bench.rows)
     if not candidates:
         return Choice(None, "no candidate")
     if len(np.unique(bench.rows.units[at])) < LEAST_ROWS:
@@ -103,7 +103,7 @@ def _screened(
     """The best on one fold, what was found of all, and the rows and number of the other folds."""
     if len(candidates) == 1:
         return candidates[0], ({"name": candidates[0].name},), at, folds
-    fold = bench.rows.folds(at, folds, np.random.default_rng(bench.seed))
+    fold = deal(bench.rows, at, folds, np.random.default_rng(bench.seed))
     out = at[fold == 0]
     tables = [_single(bench.predict(arm, out, "choice")) for arm in (reference, *candidates)]
     rows: list[dict[str, Any]] = []

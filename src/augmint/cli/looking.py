@@ -1,15 +1,17 @@
-"""Commands that look at data sets and runs: ``inspect``, ``verify``, ``replay``."""
+"""Commands that look at data sets and runs: ``inspect``, ``report``, ``verify``, ``replay``."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import webbrowser
 from pathlib import Path
 
-from augmint.cli.show import console_of
+from augmint.cli.show import Console, console_of
 from augmint.core.errors import UsageError
 from augmint.pipeline.inspect import inspect as inspect_data
 from augmint.pipeline.replay import replay as replay_child
+from augmint.pipeline.reporting import report as write_report
 from augmint.pipeline.verify import verify as verify_folder
 
 _SHOWN = 10
@@ -43,6 +45,25 @@ def inspect(args: argparse.Namespace) -> int:
         console.text(f"to balance the classes: augmint run {args.data} -o OUT --strategy auto")
     console.text("scope: image classification; boxes, masks and keypoints are refused (they would no longer fit)")
     return found.exit_code
+
+
+def report(args: argparse.Namespace) -> int:
+    """``augmint report``."""
+    console = console_of(args)
+    written = write_report(args.out, args.lift)
+    console.json({**dataclasses.asdict(written), "exit_code": 0})
+    for section, reason in written.missing.items():
+        console.text(f"not in it: {section} ({reason})")
+    console.text(f"wrote {written.path} ({written.bytes / 1e6:.1f} MB)")
+    if args.open:
+        show(written.path, console)
+    return 0
+
+
+def show(path: Path, console: Console) -> None:
+    """Show a page in the browser, or say that there is none."""
+    if not webbrowser.open(path.resolve().as_uri()):
+        console.warn(f"no browser was found; open {path} in one")
 
 
 def verify(args: argparse.Namespace) -> int:

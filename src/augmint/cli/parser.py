@@ -106,6 +106,7 @@ def _quickstart(commands: Commands[_Parser], name: str) -> None:
     parser.add_argument("-o", "--out", default="quickstart-out", help="folder to write (default: %(default)s)")
     parser.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="of every random stream (default: 0)")
+    parser.add_argument("--open", action="store_true", help="show the report in the browser")
 
 
 def _inspect(commands: Commands[_Parser], name: str) -> None:
@@ -168,6 +169,19 @@ def _run(commands: Commands[_Parser], name: str) -> None:
     how.add_argument("--max-skipped", type=_share, default=0.05, metavar="SHARE", help="exit 1 above it (default: 5%%)")
     how.add_argument("--fresh", action="store_true", help="throw away an earlier run in the folder")
     how.add_argument("--dry-run", action="store_true", help="counts, sizes and a time estimate; writes nothing")
+
+
+def _report(commands: Commands[_Parser], name: str) -> None:
+    parser = _command(
+        commands,
+        name,
+        "one HTML file about a run, a measured lift, or both; works offline",
+        ["augmint report more/", "augmint report more/ --open", "augmint report more/ --lift lift/ --json"],
+        _late("augmint.cli.looking", "report"),
+    )
+    parser.add_argument("out", help="folder of a finished run, or of an evaluation")
+    parser.add_argument("--lift", metavar="DIR", help="folder of an evaluation whose lift belongs to this run")
+    parser.add_argument("--open", action="store_true", help="show it in the browser")
 
 
 def _verify(commands: Commands[_Parser], name: str) -> None:
@@ -252,6 +266,7 @@ COMMANDS: dict[str, Callable[[Commands[_Parser], str], None]] = {
     "quickstart": _quickstart,
     "inspect": _inspect,
     "run": _run,
+    "report": _report,
     "verify": _verify,
     "replay": _replay,
     "models": _models,

@@ -23,6 +23,7 @@ from augmint.pipeline.assemble import assemble
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.barrier import Barrier, Chooser
 from augmint.pipeline.counts import children_per_class
+from augmint.pipeline.films import make_films
 from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates, told_by_fit
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest, Rows
@@ -30,6 +31,7 @@ from augmint.pipeline.picking import MakePicker, PickOrder
 from augmint.pipeline.plan import Plan, apply_settings, make_plan, read_config
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.quality import write_scores
+from augmint.pipeline.reporting import write_report
 from augmint.pipeline.second import base_latents, embedded_base, encode_jobs, encoded_rows, pool_latents
 from augmint.pipeline.setup import Setup, prepare
 from augmint.pipeline.sources import Inputs
@@ -155,6 +157,7 @@ def run(plan: Plan, inputs: Inputs, out: Path, execution: Execution, progress: P
         with intra_op_threads(setup.plan.threads):
             result = job.carry_out(execution)
         write_run_facts(setup, execution, started, result)
+        write_report(manifest)
         manifest.event("done", made=sum(result.made.values()))
     return result
 
@@ -212,6 +215,7 @@ class _Run:
             barrier = self.draw(asked)
             write_scores(self.manifest)
         assembly = Assembly(self.setup, tuple(self.real), tuple(self.skipped), before, asked, barrier, self.exhausted)
+        make_films(assembly)
         return summarise(assemble(assembly, self.progress), execution)
 
     def encode(self) -> list[str]:

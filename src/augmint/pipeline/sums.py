@@ -47,15 +47,23 @@ def write_sums(manifest: Manifest) -> None:
     manifest.write(out / "SHA256SUMS", format_sums(out, data_files(out)).encode())
 
 
+def vouch(manifest: Manifest, files: Iterable[Path]) -> None:
+    """Take files of the report into the list of the state; what the list says of all others stays."""
+    path = manifest.home / "SHA256SUMS"
+    known = parse_sums(path) | {file.as_posix(): file_sha256(manifest.out / file) for file in files}
+    place = {file.as_posix(): i for i, file in enumerate(state_files(manifest.out))}
+    names = sorted(known, key=lambda name: place.get(name, len(place)))
+    manifest.write(path, "".join(_line(known[name], name) for name in names).encode())
+
+
 def format_sums(out: Path, files: Iterable[Path]) -> str:
     """Lines ``hash  path``; names with a newline or backslash are escaped as sha256sum does."""
-    lines = []
-    for path in files:
-        name = path.as_posix()
-        escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-        mark = "\\" if escaped != name else ""
-        lines.append(f"{mark}{file_sha256(out / path)}  {escaped}\n")
-    return "".join(lines)
+    return "".join(_line(file_sha256(out / path), path.as_posix()) for path in files)
+
+
+def _line(digest: str, name: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return f"{chr(92) if escaped != name else ''}{digest}  {escaped}\n"
 
 
 def parse_sums(path: Path) -> dict[str, str]:

@@ -6,11 +6,10 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-Picture = npt.NDArray[np.generic]
+from augmint.report.names import printable
+from augmint.report.thumbnails import Picture, eight_bits
 
 _CELL, _GAP, _MARGIN, _TITLE = 96, 6, 16, 24
 _PAPER, _INK, _FAINT, _CHILD = (255, 255, 255), (20, 20, 20), (120, 120, 120), (0, 110, 200)
@@ -36,7 +35,7 @@ def contact_sheet(classes: Sequence[tuple[str, Sequence[Family]]], title: str) -
     pen.text((_MARGIN, _MARGIN - 4), title, fill=_INK, font=_font(14))
     top = _MARGIN + _TITLE
     for (name, families), count in zip(blocks, rows, strict=True):
-        pen.text((_MARGIN, top), _printable(name), fill=_INK, font=_font(13))
+        pen.text((_MARGIN, top), printable(name)[:80], fill=_INK, font=_font(13))
         _draw_block(sheet, pen, families, top + _TITLE, count)
         top += _TITLE + count * (_CELL + _GAP)
     buffer = io.BytesIO()
@@ -63,17 +62,7 @@ def _draw_block(sheet: Image.Image, pen: ImageDraw.ImageDraw, families: Sequence
 
 def _thumbnail(picture: Picture) -> Image.Image:
     """A square picture of 8 bits; small ones keep their pixels visible."""
-    array = np.asarray(picture)
-    if array.dtype == np.uint16:
-        array = array // 257
-    array = array.astype(np.uint8)
-    alpha = array.ndim == 3 and array.shape[2] in (2, 4)
-    if array.ndim == 3 and array.shape[2] in (1, 2):
-        array = np.concatenate([array[:, :, :1]] * 3 + ([array[:, :, 1:]] if array.shape[2] == 2 else []), axis=2)
-    image = Image.fromarray(array)
-    if alpha:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (*_PAPER, 255)), image)
-    image = image.convert("RGB")
+    image = eight_bits(picture).convert("RGB")
     small = max(image.size) < _CELL
     image.thumbnail((_CELL, _CELL), Image.Resampling.LANCZOS)
     scale = _CELL / max(image.size) if small else 1.0
@@ -82,10 +71,6 @@ def _thumbnail(picture: Picture) -> Image.Image:
     cell = Image.new("RGB", (_CELL, _CELL), (235, 235, 235))
     cell.paste(image, ((_CELL - image.width) // 2, (_CELL - image.height) // 2))
     return cell
-
-
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)[:80]
 
 
 def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:

@@ -1,0 +1,104 @@
+"""lift.json and scores.json, as a report takes them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from augmint.core.errors import DataError
+from augmint.report.facts import ArmResult, Cell, Effect, LiftFacts, ScoreRow, Transfer
+
+VERSION = 1
+
+
+def read_lift(path: Path) -> LiftFacts:
+    """What ``augmint evaluate`` measured.
+
+    Raises:
+        DataError: not such a file, or of another version.
+    """
+    facts = read_object(path)
+    try:
+        if facts["version"] != VERSION:
+            raise ValueError(f"version {facts['version']}")
+        cells = tuple(_cell(row) for row in facts["cells"])
+        transfer = tuple(_transfer(row) for row in facts.get("transfer", ()))
+        return LiftFacts(facts["metric"], _budget(facts.get("budget", {})), cells, transfer)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _not_ours(path, f"{type(error).__name__}: {error}", f"a lift.json of version {VERSION}") from error
+
+
+def read_scores(path: Path) -> tuple[str, tuple[ScoreRow, ...]]:
+    """The space and the scores of ``report/scores.json``."""
+    facts = read_object(path)
+    try:
+        return facts["space"], tuple(_score(name, row) for name, row in facts["scores"].items())
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _not_ours(path, f"{type(error).__name__}: {error}", "scores of a run") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object of a file."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise _not_ours(path, str(error), "a JSON object") from error
+    if not isinstance(found, dict):
+        raise _not_ours(path, f"a {type(found).__name__}", "a JSON object")
+    return found
+
+
+def _not_ours(path: Path, got: str, expected: str) -> DataError:
+    do = "make it again with the command that wrote it"
+    return DataError(f"{path}: {got}", expected=expected, do=do, code="not-a-report")
+
+
+def _cell(row: Mapping[str, Any]) -> Cell:
+    arms = tuple(_arm(name, arm) for name, arm in row.get("arms", {}).items())
+    pairs = int(row.get("pairs") or 0)
+    return Cell(row["student"], str(row["shots"]), row["status"], row.get("scheme") or "", pairs, arms)
+
+
+def _arm(name: str, row: Mapping[str, Any]) -> ArmResult:
+    effects = {metric: _effect(lift) for metric, lift in row.get("lift", {}).items()}
+    scores = {metric: _number(value) for metric, value in row.get("scores", {}).items()}
+    recall = {label: _number(value) for label, value in row.get("recall", {}).items()}
+    return ArmResult(name, scores, recall, effects, _number(row.get("minted", 0.0)))
+
+
+def _effect(row: Mapping[str, Any]) -> Effect:
+    return Effect(_number(row["mean"]), _number(row["low"]), _number(row["high"]), row["verdict"], row["headline"])
+
+
+def _transfer(row: Mapping[str, Any]) -> Transfer:
+    numbers = (_number(row[key]) for key in ("fraction", "low", "high"))
+    return Transfer(row["arm"], str(row["shots"]), *numbers)
+
+
+def _score(name: str, row: Mapping[str, Any]) -> ScoreRow:
+    interval = row.get("interval")
+    return ScoreRow(
+        name,
+        _number(row["value"]),
+        row["better"],
+        _number(row["low"], -math.inf),
+        _number(row["high"], math.inf),
+        int(row["n"]),
+        (_number(interval[0]), _number(interval[1])) if interval else None,
+        _number(row.get("reference")),
+        _number(row.get("matched")),
+        row.get("note") or "",
+    )
+
+
+def _number(value: float | None, missing: float = math.nan) -> float:
+    """JSON has no word for what is not a number."""
+    return missing if value is None else float(value)
+
+
+def _budget(row: Mapping[str, Any]) -> str:
+    words = {"updates": "updates", "batch": "rows an update", "trials": "trial settings"}
+    return ", ".join(f"{row[key]} {word}" for key, word in words.items() if key in row) or "not told"

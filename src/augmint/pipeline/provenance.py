@@ -1,0 +1,52 @@
+"""Where the samples of a run come from: models and licences, the plan, and the commands that make them again."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from augmint.core.errors import UsageError
+from augmint.models import get_card
+from augmint.pipeline.finished import Finished
+from augmint.pipeline.manifest import dump_json
+from augmint.pipeline.plan import Plan
+from augmint.report.facts import ModelFacts
+
+_ROLES = {"model": "encodes and decodes the samples", "judge": "the gates look through it"}
+
+
+def models_of(run: Finished) -> tuple[ModelFacts, ...]:
+    """The codec and the judge, with the hashes of the weights that the run used."""
+    return tuple(_model(run.plan[key], role, run.plan[f"{key}_sha256"]) for key, role in _ROLES.items())
+
+
+def _model(name: str, role: str, sha256: str) -> ModelFacts:
+    try:
+        card = get_card(name)
+    except UsageError:
+        return ModelFacts(role, name, "unknown", sha256, "unknown", "No card of this name is installed here.", ())
+    return ModelFacts(role, name, card.licence, sha256, card.source, card.summary, card.trained_on)
+
+
+def settings_of(run: Finished) -> tuple[tuple[str, str], ...]:
+    """The keys of the plan and their values."""
+    return tuple((field.name, _value(run.plan[field.name])) for field in fields(Plan) if field.name in run.plan)
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else dump_json(value)
+
+
+def run_commands(run: Finished) -> tuple[tuple[str, str], ...]:
+    """(what for, command); DATA and OUT stand for folders, whose names are no part of the result."""
+    second = "".join(f" --{name} {name.upper()}" for name in ("pool", "base") if name in run.plan)
+    commands = [
+        (
+            "OUT is the folder of this run, DATA the data set (run.json says where it was). Check every byte:",
+            "augmint verify OUT",
+        ),
+        ("The same run again, to the same bytes:", f"augmint run DATA -o AGAIN --config OUT/config.yaml{second}"),
+    ]
+    if run.children:
+        commands.append(("One sample again, from its parents:", f"augmint replay OUT {run.children[0]['id']}"))
+    return tuple(commands)

@@ -1,0 +1,192 @@
+"""``augmint report``: gathers what a folder holds of a run and of a lift, and writes ``report/index.html`` there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from augmint.core.errors import DataError
+from augmint.core.version import __version__
+from augmint.pipeline.films import films_of
+from augmint.pipeline.finished import Finished
+from augmint.pipeline.judge_map import map_of
+from augmint.pipeline.lift_file import read_lift, read_scores
+from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.provenance import models_of, run_commands, settings_of
+from augmint.pipeline.strips import rejections_of, strips_of
+from augmint.pipeline.sums import vouch
+from augmint.report.facts import ClassRow, LiftFacts, Report
+from augmint.report.page import render
+
+PAGE = Path("report") / "index.html"
+LIFT = Path("report") / "lift.json"
+SCORES = Path("report") / "scores.json"
+
+_VERDICTS = {"improves": "improve", "harms": "harm", "no detectable effect": "show no detectable effect"}
+_NO_LEAK_CHECK = (
+    "None: no held-out data was given (--heldout), so nothing is known of minted samples that copy it. "
+    "Exact copies between the splits of the data set itself are found by augmint inspect."
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report that was written: where, how large, and which sections it has not, and why."""
+
+    path: Path
+    bytes: int
+    missing: dict[str, str]
+
+
+def report(out: str | Path, lift: str | Path | None = None) -> Written:
+    """Write the report of a run, of a measured lift, or of both.
+
+    Args:
+        out: folder of a finished run, of an evaluation (``lift.json``), or of both.
+        lift: folder of an evaluation whose lift belongs to this run; a copy stays in ``OUT/report``.
+
+    Raises:
+        DataError: neither is there.
+    """
+    root = Path(out)
+    if not Finished.is_at(root) and not (root / "lift.json").is_file():
+        raise DataError(
+            f"{out}: no finished run and no lift.json",
+            expected="the -o folder of augmint run or augmint evaluate",
+            do="check the path, or run the same command again to finish it",
+            code="not-a-run" if root.exists() else "missing-path",
+        )
+    manifest = Manifest(root)
+    with manifest.lock():
+        manifest.open()
+        if lift is not None:
+            source = Path(lift) / "lift.json"
+            read_lift(source)  # refused before it is copied
+            manifest.write(root / LIFT, source.read_bytes())
+        return write_report(manifest)
+
+
+def write_report(manifest: Manifest) -> Written:
+    """Write the page of a folder whose lock is held, and vouch for it where the folder is a run."""
+    root = manifest.out
+    run = Finished(root) if Finished.is_at(root) else None
+    facts = gather(root, run)
+    page = render(facts).encode()
+    manifest.write(root / PAGE, page, durable=False)
+    if run is not None:
+        vouch(manifest, [path for path in (PAGE, LIFT, SCORES) if (root / path).is_file()])
+    return Written(root / PAGE, len(page), dict(facts.missing))
+
+
+def gather(root: Path, run: Finished | None) -> Report:
+    """Everything that the folder holds for a report."""
+    measured = next((path for path in (root / "lift.json", root / LIFT) if path.is_file()), None)
+    lift = read_lift(measured) if measured else None
+    space, scores = read_scores(root / SCORES) if (root / SCORES).is_file() else ("", ())
+    title = f"Report: {run.plan['method']}" if run else "Report: does it help?"
+    facts = Report(title, __version__, lift=lift, scores=scores, scores_space=space)
+    if run is not None:
+        facts = _with_run(facts, run)
+    missing = _missing(facts, run)
+    summary = (*facts.summary, *([_verdicts(lift)] if lift else ["Whether the samples help a model was not measured."]))
+    return dataclasses.replace(facts, missing=tuple(missing.items()), summary=summary)
+
+
+def _with_run(facts: Report, run: Finished) -> Report:
+    films = films_of(run)
+    classes = _class_rows(run)
+    return dataclasses.replace(
+        facts,
+        summary=_summary(run, classes),
+        alarms=_alarms(run),
+        classes=classes,
+        strips=strips_of(run),
+        strips_total=len(run.children),
+        rejections=rejections_of(run),
+        rejections_total=len(run.rejects),
+        films=films,
+        map=map_of(run),
+        models=models_of(run),
+        settings=settings_of(run),
+        leak_check=_leak_words(run),
+        commands=run_commands(run),
+    )
+
+
+def _class_rows(run: Finished) -> tuple[ClassRow, ...]:
+    made = Counter(row["label"] for row in run.children)
+    rejected: dict[str, Counter[str]] = {}
+    for row in run.rejects:
+        rejected.setdefault(row["label"], Counter())[row["gate"]] += 1
+    return tuple(
+        ClassRow(name, run.before[name], run.asked[name], made[name], dict(sorted(rejected.get(name, {}).items())))
+        for name in run.classes
+    )
+
+
+def _summary(run: Finished, classes: tuple[ClassRow, ...]) -> tuple[str, ...]:
+    plan, real, asked = run.plan, sum(row.before for row in classes), sum(row.asked for row in classes)
+    made, drawn = len(run.children), len(run.children) + len(run.rejects)
+    lines = [
+        f"{real:,} real and {made:,} minted training samples in {len(classes)} classes: {plan['method']} with "
+        f"{plan['model']} at {plan['size']} px, seed {plan['seed']}.",
+        f"Asked for {asked:,}, made {made:,}; the gates rejected {len(run.rejects):,} of {drawn:,} draws.",
+    ]
+    return tuple(lines)
+
+
+def _alarms(run: Finished) -> tuple[str, ...]:
+    lines = list(run.facts.get("problems", ()))
+    if run.facts.get("judge") == "shared":
+        lines.append("The judge shares its weights with the codec: its verdicts flatter.")
+    notes = Counter(row["note"] for row in run.children if row["note"])
+    lines += [f"{count} samples: {note}" for note, count in sorted(notes.items())]
+    skipped = len(run.skipped)
+    return (*lines, *([f"{skipped} inputs could not be used; skipped.jsonl says why."] if skipped else []))
+
+
+def _leak_words(run: Finished) -> str:
+    said = run.facts.get("leak_check", "none")
+    return _NO_LEAK_CHECK if said == "none" else str(said)
+
+
+def _verdicts(lift: LiftFacts) -> str:
+    """How many comparisons came out how, so that the best of many is not taken for the whole."""
+    counts = Counter(
+        arm.effects[lift.metric].verdict for cell in lift.cells for arm in cell.arms if lift.metric in arm.effects
+    )
+    if not counts:
+        return "A lift was to be measured, but no comparison is finished."
+    words = [f"{counts[verdict]} {word}" for verdict, word in _VERDICTS.items() if counts[verdict]]
+    metric = lift.metric.replace("_", " ")
+    return f"Of {counts.total()} comparisons with real rows alone, in {metric}: {', '.join(words)}."
+
+
+def _missing(facts: Report, run: Finished | None) -> dict[str, str]:
+    """Sections that this report has not, and why."""
+    reasons: dict[str, tuple[object, str]] = {
+        "Does it help?": (
+            facts.lift,
+            "not measured; augmint evaluate DATA -o LIFT, then augmint report OUT --lift LIFT",
+        )
+    }
+    if run is not None:
+        made = bool(run.children)
+        reasons |= {
+            "Scores of the minted set": (facts.scores, "not measured"),
+            "Parents and children": (facts.strips, "nothing was minted"),
+            "From one sample to another": (facts.films, _no_films(run)),
+            "Map": (facts.map, "too few encoded rows" if made else "nothing was minted"),
+            "What the gates rejected": (facts.rejections, "no draw was rejected" if run.plan["gates"] else "no gates"),
+        }
+    else:
+        reasons["The samples"] = (None, "this folder holds a measured lift, not a run")
+    return {section: reason for section, (found, reason) in reasons.items() if not found}
+
+
+def _no_films(run: Finished) -> str:
+    if not run.children:
+        return "nothing was minted"
+    return f"{run.plan['method']} made no sample from two different real ones, so there is no way between parents"

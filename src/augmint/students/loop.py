@@ -27,7 +27,7 @@ from augmint.core.seeds import torch_seed
 from augmint.core.types import F32, I64, Bool, Budget, TrainingSet
 from augmint.numerics.batches import beside
 from augmint.numerics.softmax_regression import Floats
-from augmint.students.trials import best, cross_entropy, inner_folds, values
+from augmint.students.trials import best, cross_entropy, inner_folds, parts, values
 
 WARM_UP = 0.3
 """Share of the updates in which the rate rises."""
@@ -79,12 +79,11 @@ def fit_network(recipe: Recipe, x: Tensor, train: TrainingSet, budget: Budget, r
     y = torch.from_numpy(np.ascontiguousarray(train.y, dtype=np.float32))
 
     def loss(rate: float, part: int) -> float:
-        out = fold == part
-        net = _train(recipe, rate, x, y, train, ~out, budget, seed)
+        net = _train(recipe, rate, x, y, train, fold != part, budget, seed)
+        out = (fold == part) & ~train.minted
         return cross_entropy(probabilities(net, x[torch.from_numpy(out)], present), train.y[out], train.weight[out])
 
-    parts = np.unique(fold[fold >= 0]).tolist()[:1]
-    rate = best(values(recipe.rate, REACH, budget.trials), parts, loss)
+    rate = best(values(recipe.rate, REACH, budget.trials), parts(train, fold)[:1], loss)
     return _train(recipe, rate, x, y, train, np.ones(len(train), np.bool_), budget, seed)
 
 

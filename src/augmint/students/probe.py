@@ -27,7 +27,7 @@ from augmint.core.protocols import Encoder, Student
 from augmint.core.types import F32, I64, Bool, Budget, Sample, TrainingSet
 from augmint.numerics.softmax_regression import Axes, Stop, fit_softmax
 from augmint.students.inputs import check, rows_of
-from augmint.students.trials import best, cross_entropy, inner_folds, values
+from augmint.students.trials import best, cross_entropy, inner_folds, parts, values
 from augmint.students.views import changed, partners
 
 F64 = npt.NDArray[np.float64]
@@ -75,8 +75,8 @@ class LinearProbe(Student):
         axes = Axes.of(((x - self.mean_) / self.scale_).astype(np.float32))
         fits = _Fits(axes, parent, train, self.present_, budget.updates, int(rng.integers(2**62)))
         fold = inner_folds(train, self.folds)
-        parts = np.unique(fold[fold >= 0]).tolist()
-        self.c_ = best(values(self.c, REACH, budget.trials), parts, lambda c, part: fits.loss(c, fold == part))
+        tried = values(self.c, REACH, budget.trials)
+        self.c_ = best(tried, parts(train, fold), lambda c, part: fits.loss(c, fold == part))
         weight, self.bias_ = fits.fit(self.c_, np.zeros(len(train), np.bool_), Stop(budget.updates, 1e-6, 1e-4))
         self.weight_ = axes.basis @ weight
         return self
@@ -118,9 +118,9 @@ class _Fits:
         self.newest: tuple[F64, F64] | None = None
 
     def loss(self, c: float, out: Bool) -> float:
-        """Mean cross-entropy of the rows held out, by a fit on all others and their views."""
+        """Mean cross-entropy of the real rows that are out, by a fit on the rows that are not and their views."""
         weight, bias = self.fit(c, out, Stop(self.steps, 1e-5, 1e-4))
-        rows = np.flatnonzero(out)
+        rows = np.flatnonzero(out & ~self.train.minted)
         probability = softmax(self.axes.rows[rows] @ weight + bias, axis=1)
         return cross_entropy(probability, self.y[rows].astype(np.float32), self.train.weight[rows])
 

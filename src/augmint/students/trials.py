@@ -22,24 +22,31 @@ def values(middle: float, reach: float, trials: int) -> list[float]:
 
 
 def inner_folds(train: TrainingSet, folds: int) -> I64:
-    """(n,) fold in which a real row is held out; -1 for rows that never are.
+    """(n,) fold of each row: where it is not trained on. Of these rows the real ones are validated on; -1: trained on.
 
-    Minted rows are trained on in every fold. So are real rows of a class that no other fold has: what the fit has not
-    seen says nothing about the number that is to be chosen. Rows of a group, and copies of a sample, stay together.
+    Which real rows are held out depends on real rows alone. What tells the answer of a row that is held out is not
+    trained on: copies of the sample and all of its group, and so its minted children, where these carry the group of
+    their parent; other minted rows are always trained on. So are real rows of a class that no other fold has: what the
+    fit has not seen says nothing about the number that is to be chosen.
     """
-    fold = np.full(len(train), -1, dtype=np.int64)
+    kin = text_array([sample.group or f"sample {sample.id}" for sample in train.samples])
     real = np.flatnonzero(~train.minted)
-    if len(real) == 0:
-        return fold
     y = train.y[real]
-    kin = text_array([train.samples[i].group or f"sample {train.samples[i].id}" for i in real])
     label = y.argmax(axis=1).astype(np.int64)
-    fold[real] = stratified_folds(label, folds, kin)
+    fold = np.full(len(train), -1, dtype=np.int64)
+    fold[real] = stratified_folds(label, folds, kin[real])
     for part in range(folds):
         out = fold[real] == part
-        alone = out & (y[~out].sum(axis=0)[label] <= 0)
-        fold[real[alone]] = -1
+        fold[real[out & (y[~out].sum(axis=0)[label] <= 0)]] = -1
+    of_kin = {str(kin[i]): fold[i] for i in real if fold[i] >= 0}
+    fold[train.minted] = [of_kin.get(str(name), -1) for name in kin[train.minted]]
     return fold
+
+
+def parts(train: TrainingSet, fold: I64) -> list[int]:
+    """The folds in which a real row is held out."""
+    held = fold[~train.minted]
+    return [int(part) for part in np.unique(held[held >= 0])]
 
 
 def best(candidates: Sequence[float], folds: Sequence[int], loss: Callable[[float, int], float]) -> float:

@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from augmint.core.version import __version__ as __version__
     from augmint.models import load_encoder as load_encoder
     from augmint.pipeline.augment import augment as augment
+    from augmint.pipeline.evaluate import evaluate as evaluate
 
 _PUBLIC = {
     "AugmintError": "augmint.core.errors",
     "FeatureAugmenter": "augmint.adapters",
     "__version__": "augmint.core.version",
     "augment": "augmint.pipeline.augment",
+    "evaluate": "augmint.pipeline.evaluate",
     "load_encoder": "augmint.models",
 }
 
-__all__ = ["AugmintError", "FeatureAugmenter", "__version__", "augment", "load_encoder"]
+__all__ = ["AugmintError", "FeatureAugmenter", "__version__", "augment", "evaluate", "load_encoder"]
 
 
 def __getattr__(name: str) -> object:

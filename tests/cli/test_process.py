@@ -146,7 +146,7 @@ def test_importing_opens_no_socket_and_writes_nothing(tmp_path):
 
 
 def test_public_names():
-    assert set(dir(am)) == {"AugmintError", "FeatureAugmenter", "__version__", "augment", "load_encoder"}
+    assert set(dir(am)) == {"AugmintError", "FeatureAugmenter", "__version__", "augment", "evaluate", "load_encoder"}
     for name in am.__all__:
         assert getattr(am, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'augmnt'"):

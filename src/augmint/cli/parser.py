@@ -21,6 +21,7 @@ augmint mints new training samples with pretrained models.
   augmint quickstart                           offline demo on real digits, under a minute
   augmint inspect photos/                      counts, imbalance, duplicates, leaks, bad files
   augmint run photos/ -o more/ --factor 3      a bigger labelled data set
+  augmint evaluate photos/ -o lift/            does it help? paired, with intervals
 """
 
 
@@ -184,6 +185,49 @@ def _report(commands: Commands[_Parser], name: str) -> None:
     parser.add_argument("--open", action="store_true", help="show it in the browser")
 
 
+def _evaluate(commands: Commands[_Parser], name: str) -> None:
+    parser = _command(
+        commands,
+        name,
+        "measure whether minted data help: paired, equal budgets, intervals; exit 1 if the time was up first",
+        [
+            "augmint evaluate photos/ -o lift/",
+            "augmint evaluate photos/ --method gan,gan+classic,class-weights --student probe,scratch -o lift/",
+            "augmint evaluate photos/ --method retrieval --pool unsorted/ --shots 5,20 --pairs 20 --budget 6h -o lift/",
+        ],
+        _late("augmint.cli.lifting", "evaluate"),
+    )
+    parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
+    parser.add_argument("-o", "--out", required=True, help="folder for lift.json; the same command resumes it")
+    what = parser.add_argument_group("what to compare")
+    arms = "beside none: methods, classic, METHOD+classic, class-weights, oversampling, on-the-fly, input-mixup"
+    what.add_argument("--method", metavar="A,B,C", help=f"{arms} (default: a few that are cheap)")
+    what.add_argument("--student", default="probe", help="probe, scratch, finetune, or several (default: probe)")
+    what.add_argument("--shots", metavar="N,...", help="rows of each class to train on, or all (default: chosen)")
+    what.add_argument("--pairs", "--seeds", type=int, metavar="N", help="pairs of each cell (default: 10)")
+    what.add_argument("--pool", metavar="DIR", help="unlabelled samples, for methods that pick from them")
+    what.add_argument("--label", default="", metavar="COL", help="metadata column with the label")
+    what.add_argument("--group", default="", metavar="COL", help="metadata column with the group")
+    what.add_argument("--metric", help="accuracy, balanced_accuracy, macro_f1, auroc, log_loss, calibration_error")
+    what.add_argument("--factor", type=float, help="rows after / rows before, for arms that mint (default: 3)")
+    what.add_argument("--model", help="codec (see: augmint models list)")
+    what.add_argument("--judge", help="encoder that the gates look through")
+    what.add_argument("--encoder", help="encoder of the probe")
+    what.add_argument("--gate", action="append", metavar="NAME", help="repeatable; 'none' for no gates")
+    what.add_argument("--size", type=int, help="working size in pixels; 0 chooses (default)")
+    what.add_argument("--space", choices=["samples", "rows"], help="rows: mint the probe's own rows, decode nothing")
+    what.add_argument("--seed", type=int, help="of every random stream (default: 0)")
+    spent = parser.add_argument_group("what every student of every arm may spend")
+    spent.add_argument("--updates", type=int, metavar="N", help="steps (default: 150)")
+    spent.add_argument("--batch", type=int, metavar="N", help="rows of a step (default: 32)")
+    spent.add_argument("--trials", type=int, metavar="N", help="settings it may try by inner validation (default: 3)")
+    how = parser.add_argument_group("how to run it (never changes the result)")
+    how.add_argument("--budget", default="", metavar="TIME", help="no pair is begun after it: 6h, 30m, 90s")
+    how.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes, or auto (default: 1)")
+    how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    how.add_argument("--fresh", action="store_true", help="throw away an earlier result in the folder")
+
+
 def _verify(commands: Commands[_Parser], name: str) -> None:
     parser = _command(
         commands,
@@ -267,6 +311,7 @@ COMMANDS: dict[str, Callable[[Commands[_Parser], str], None]] = {
     "inspect": _inspect,
     "run": _run,
     "report": _report,
+    "evaluate": _evaluate,
     "verify": _verify,
     "replay": _replay,
     "models": _models,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,12 +15,15 @@ from augmint.core import registry
 from augmint.core.protocols import Student
 from augmint.core.seeds import stream
 from augmint.core.types import Sample, TrainingSet, Transform
-from augmint.models import load_encoder
+from augmint.models import load_encoder, load_network
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.encodings import Remembered, RowSpace
 from augmint.pipeline.lift_plan import LiftPlan
 from augmint.pipeline.minting import Children, Fold, Tools, mint, training_set
 from augmint.students import TABLE as STUDENTS
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass
@@ -61,11 +65,13 @@ class Workshop:
         return training_set(arm, fold, children, stream(seed, "repeat"), transform_of(arm, fold.real))
 
     def student(self, name: str) -> Student:
-        """A fresh student."""
+        """A fresh student; the pretrained part of those that have one is the plan's ``encoder``."""
         found = registry.lookup("students", "student", STUDENTS, name)
-        options: dict[str, Any] = {}
-        if "encoder" in inspect.signature(found).parameters:
+        takes, options = inspect.signature(found).parameters, dict[str, Any]()
+        if "encoder" in takes:
             options["encoder"] = None if self.rows else self.encoder(self.plan.encoder)
+        if "network" in takes:
+            options["network"] = partial(_network, self.plan.encoder)
         made = found(**options)
         assert isinstance(made, Student)
         return made
@@ -73,6 +79,11 @@ class Workshop:
     def probe_rows(self) -> Remembered | RowSpace:
         """The encoder whose rows the probe sees."""
         return RowSpace() if self.rows else self.encoder(self.plan.encoder)
+
+
+def _network(name: str) -> nn.Module:
+    """A new copy of a pretrained network."""
+    return load_network(name)[0]
 
 
 def transform_of(arm: Arm, real: Sequence[Sample]) -> Transform | None:

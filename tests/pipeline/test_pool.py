@@ -142,7 +142,7 @@ def test_load_dataset_reads_it(picked: Run, tmp_path: Path) -> None:
 def test_the_same_bytes_again_and_after_any_interruption(picked: Run, inputs: Inputs, tmp_path: Path) -> None:
     want = snapshot(picked.out)
     units = [row["unit"] for row in jsonl(picked.out / ".augmint/events.jsonl") if row["event"] == "unit"]
-    assert {unit.split("-")[0] for unit in units} == {"encode", "pool", "fit", "picks", "draw", "barrier"}
+    assert {unit.split("-")[0] for unit in units} == {"encode", "pool", "fit", "picks", "draw", "barrier", "heldout"}
 
     class Stop(BaseException):
         pass

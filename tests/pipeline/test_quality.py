@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import augmint as am
-from augmint.pipeline import quality
+from augmint.pipeline import quality, setup
 from augmint.pipeline.judged import minted_rows, parents_of, real_rows
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.quality import SCORES, measure, same_shares, write_scores
 from augmint.pipeline.verify import verify
-from support import PLAIN, Run, children, write_digits
+from support import PLAIN, Run, children, digit_images, save, write_digits
 
 FIELDS = {"value", "better", "low", "high", "n", "interval", "reference", "matched", "note"}
 NEAR, AGREEMENT = "near copies of training rows", "label agreement"
@@ -136,3 +136,29 @@ def test_caps_are_kept_and_told(first_run: Run, monkeypatch: pytest.MonkeyPatch)
     assert found is not None and found.rows["minted"] > 10
     assert found.scores["coverage"].n <= 8 and found.scores[NEAR].n == 10
     assert found == measure(Manifest(first_run.out))
+
+
+def test_held_out_rows_are_what_fidelity_and_membership_are_measured_against(tmp_path: Path) -> None:
+    data = tmp_path / "in"
+    for label in ("0", "1"):
+        for i, picture in enumerate(digit_images(int(label), 90)):
+            save(data / ("train" if i < 30 else "test" if i < 60 else "val") / label / f"{i:03d}.png", picture)
+    am.augment(data, tmp_path / "out", method="noise", method_options={"strength": 1e-4}, **PLAIN)
+    found = scores_of(tmp_path / "out")
+    assert found["compared_with"] == "held-out rows" and found["rows"]["held-out"] == 120
+    assert "held-out" in found["scores"]["coverage"]["note"] and "seen" not in found["scores"]["coverage"]["note"]
+    guess, leak = found["scores"]["membership"], found["scores"]["copies of held-out rows"]
+    assert guess["value"] > 0.8 and guess["interval"][0] > 0.7 and leak["value"] < 0.05
+    again = am.augment(data, tmp_path / "two", method="noise", method_options={"strength": 1e-4}, workers=2, **PLAIN)
+    assert (again.out / SCORES).read_bytes() == (tmp_path / "out" / SCORES).read_bytes()
+
+
+def test_held_out_rows_are_some_of_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "HELD_OUT", 5)
+    data = tmp_path / "in"
+    write_digits(data / "train", {"0": 4, "1": 4})
+    write_digits(data / "test", {"0": 9, "1": 9})
+    result = am.augment(data, tmp_path / "out", **PLAIN)
+    found = scores_of(result.out)
+    assert found["rows"]["held-out"] == 5 and found["compared_with"] == "training rows"
+    assert len(list((result.out / "test").rglob("*.png"))) == 18

@@ -213,6 +213,8 @@ class _Run:
                 self.encode_second(source)
             self.fit(units)
             barrier = self.draw(asked)
+            if self.setup.held_out:
+                self.encode_units("held-out")
             write_scores(self.manifest)
         assembly = Assembly(self.setup, tuple(self.real), tuple(self.skipped), before, asked, barrier, self.exhausted)
         make_films(assembly)

@@ -47,7 +47,7 @@ def real_rows(manifest: Manifest) -> Judged:
 
 
 def heldout_rows(manifest: Manifest) -> Judged:
-    """Rows that were encoded to be kept apart: of val and test, and of ``--heldout``; none in many runs."""
+    """Rows of val and test; none where the data set has neither."""
     header = manifest.load("fit").rows[0]
     units = [path.stem for path in sorted((manifest.home / "receipts").glob("heldout-*.json"))]
     return _judged(*gather(manifest, units, "judge"), header["classes"], "target")

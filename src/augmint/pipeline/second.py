@@ -28,7 +28,7 @@ ENCODE_UNIT = 64
 def encode_jobs(setup: Setup, source: str = "data") -> list[EncodeJob]:
     """Encode units of a source: entries of one class, or of none, in the order of their ids."""
     entries = setup.encoded[source]
-    classes: Sequence[str | None] = setup.classes if source == "data" else _classes(setup, source)
+    classes = _classes(setup, source)
     jobs = []
     for index, name in enumerate(classes):
         own = [entry for entry in entries if entry.target == name]
@@ -39,7 +39,9 @@ def encode_jobs(setup: Setup, source: str = "data") -> list[EncodeJob]:
 
 
 def _classes(setup: Setup, source: str) -> Sequence[str | None]:
-    return setup.sources[source].listing.classes or (None,)
+    if source in setup.sources:
+        return setup.sources[source].listing.classes or (None,)
+    return setup.classes if source == "data" else (*setup.classes, None)
 
 
 def encoded_rows(manifest: Manifest, setup: Setup, source: str) -> dict[str, Anchor]:

@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from augmint.core.errors import DataError, SampleError, UsageError
 from augmint.core.protocols import Format
+from augmint.core.seeds import stream
 from augmint.core.types import Entry, Listing, ReadOptions
 from augmint.core.version import __version__
 from augmint.formats import detect
@@ -42,8 +45,11 @@ OURS = (
 )
 """Names at the top of an output folder; ``--fresh`` removes these and nothing else."""
 
-UNITS = {"data": "encode", "pool": "pool", "base": "base"}
+UNITS = {"data": "encode", "pool": "pool", "base": "base", "held-out": "heldout"}
 """First word in the names of the encode units of each source."""
+
+HELD_OUT = 2000
+"""Most rows of val and test that the scores of a run look at."""
 
 _PEEK = 64
 
@@ -85,8 +91,16 @@ class Setup:
 
     @property
     def encoded(self) -> dict[str, tuple[Entry, ...]]:
-        """What is encoded: the training entries of the data, and the entries of each second source."""
-        return {"data": self.train, **{name: source.entries for name, source in self.sources.items()}}
+        """What is encoded: the training entries of the data, the entries of each second source, some held-out ones."""
+        second = {name: source.entries for name, source in self.sources.items()}
+        return {"data": self.train, **second, **({"held-out": self.held_out} if self.held_out else {})}
+
+    @property
+    def held_out(self) -> tuple[Entry, ...]:
+        """Entries of val and test that the scores look at: all, or some by the plan's seed."""
+        entries = [entry for entry in self.listing.entries if entry.split != "train"]
+        chosen = stream(self.plan.seed, "held-out").permutation(len(entries))[:HELD_OUT]
+        return tuple(entries[i] for i in np.sort(chosen))
 
     @property
     def listed(self) -> dict[str, int]:

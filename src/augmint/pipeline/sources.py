@@ -100,5 +100,9 @@ def format_name(reader: Format) -> str:
 
 
 def formats_of(data: Format, sources: Mapping[str, Source]) -> dict[str, str]:
-    """Names of the readers of the data and of each second source."""
-    return {"data": format_name(data), **{name: source.format for name, source in sources.items()}}
+    """Names of the readers of the data, of its held-out rows, and of each second source."""
+    return {
+        "data": format_name(data),
+        "held-out": format_name(data),
+        **{name: source.format for name, source in sources.items()},
+    }

@@ -29,7 +29,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class EncodeJob:
-    """Some entries of one class, read and encoded together; ``source`` is "data", "pool" or "base"."""
+    """Some entries of one class, read and encoded together; ``source`` is "data", "pool", "base" or "held-out"."""
 
     unit: str
     entries: tuple[Entry, ...]
@@ -131,9 +131,10 @@ class EncodeWorker:
         arrays: Arrays = {"z": np.zeros((0, 1), np.float32), "judge": np.zeros((0, 1), np.float32)}
         if samples:
             none = np.zeros((len(samples), 1), np.float32)
+            # Nothing of a base is ever judged, and nothing learns from held-out rows.
+            codec = None if job.source == "held-out" else self.codec
             arrays = {
-                "z": none if self.codec is None else self.codec.encode(samples),
-                # Nothing of a base is ever judged.
+                "z": none if codec is None else codec.encode(samples),
                 "judge": none if job.source == "base" else self.judge.encode(samples),
             }
         self.room.manifest.commit(job.unit, arrays, rows)

@@ -49,12 +49,16 @@ def test_a_run_ends_with_scores(first_run: Run) -> None:
     assert "has seen these" in found["scores"]["coverage"]["note"]
     assert "consistency" not in found["scores"][AGREEMENT]["note"]  # that gate was not used
     assert verify(first_run.out).exit_code == 0
+    card = (first_run.out / "README.md").read_text(encoding="utf-8")
+    coverage = found["scores"]["coverage"]
+    assert f"| coverage | {coverage['matched']:.3g} | {coverage['reference']:.3g} | larger |" in card
+    assert "| membership | not enough data: 21 members" in card
 
 
 def test_the_same_run_has_the_same_scores(finished: Run) -> None:
     before = (finished.out / SCORES).read_bytes()
     (finished.out / SCORES).unlink()
-    write_scores(Manifest(finished.out))
+    write_scores(Manifest(finished.out), shared=False)
     assert (finished.out / SCORES).read_bytes() == before
 
 
@@ -95,12 +99,13 @@ def test_a_shared_judge_makes_no_headline(tmp_path: Path) -> None:
     am.augment(data, tmp_path / "out", judge="tiny-image", **PLAIN)
     found = scores_of(tmp_path / "out")
     assert found["judge"] == "shared" and found["headline"].startswith("no fidelity headline: the judge shares")
+    assert "The judge shares its weights with the codec" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 
 def test_nothing_minted_nothing_measured(tmp_path: Path) -> None:
     data = write_digits(tmp_path / "in", {"0": 3, "1": 3})
     am.augment(data, tmp_path / "out", factor=1.0, **PLAIN)
-    assert measure(Manifest(tmp_path / "out")) is None and not (tmp_path / "out" / SCORES).exists()
+    assert measure(Manifest(tmp_path / "out"), shared=False) is None and not (tmp_path / "out" / SCORES).exists()
 
 
 def test_one_class_has_no_label_to_agree_with(tmp_path: Path) -> None:
@@ -132,10 +137,10 @@ def test_same_shares(real: tuple, minted: tuple, most: int, expected: tuple) -> 
 def test_caps_are_kept_and_told(first_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "COMPARED", 8)
     monkeypatch.setattr(quality, "SEARCHED", 10)
-    found = measure(Manifest(first_run.out))
+    found = measure(Manifest(first_run.out), shared=False)
     assert found is not None and found.rows["minted"] > 10
     assert found.scores["coverage"].n <= 8 and found.scores[NEAR].n == 10
-    assert found == measure(Manifest(first_run.out))
+    assert found == measure(Manifest(first_run.out), shared=False)
 
 
 def test_held_out_rows_are_what_fidelity_and_membership_are_measured_against(tmp_path: Path) -> None:

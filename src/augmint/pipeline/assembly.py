@@ -7,6 +7,7 @@ from typing import Any
 
 from augmint.pipeline.barrier import Barrier
 from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.quality import Quality
 from augmint.pipeline.setup import Setup
 
 
@@ -20,6 +21,7 @@ class Assembly:
     before: dict[str, int]
     asked: dict[str, int]
     barrier: Barrier
+    quality: Quality | None
     exhausted: dict[str, int] = field(default_factory=dict)
 
     @property

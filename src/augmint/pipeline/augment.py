@@ -207,7 +207,7 @@ class _Run:
             before[row["target"]] += 1
         asked = children_per_class(before, self.plan.factor, self.plan.strategy)
         self.tell_classes(before)
-        barrier = Barrier(self.manifest, Chooser(self.setup.classes, {}))
+        barrier, quality = Barrier(self.manifest, Chooser(self.setup.classes, {})), None
         if sum(asked.values()):
             for source in self.setup.sources:
                 self.encode_second(source)
@@ -215,8 +215,9 @@ class _Run:
             barrier = self.draw(asked)
             if self.setup.held_out:
                 self.encode_units("held-out")
-            write_scores(self.manifest)
-        assembly = Assembly(self.setup, tuple(self.real), tuple(self.skipped), before, asked, barrier, self.exhausted)
+            quality = write_scores(self.manifest, shared=self.setup.judge_is_shared)
+        rows = tuple(self.real), tuple(self.skipped)
+        assembly = Assembly(self.setup, *rows, before, asked, barrier, quality, self.exhausted)
         make_films(assembly)
         return summarise(assemble(assembly, self.progress), execution)
 

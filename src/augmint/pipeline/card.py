@@ -11,6 +11,7 @@ import yaml
 from augmint.core.version import __version__
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.fitting import told_by_fit
+from augmint.pipeline.quality import SHARED, Quality
 
 
 def data_card(assembly: Assembly) -> str:
@@ -27,10 +28,32 @@ def data_card(assembly: Assembly) -> str:
         _class_table(assembly),
         "## How the samples were made\n",
         _how(assembly),
+        "## Scores of the synthetic samples\n",
+        _scores(assembly.quality),
         "## Columns of metadata.jsonl\n",
         _COLUMNS,
     ]
     return "\n".join(parts)
+
+
+def _scores(quality: Quality | None) -> str:
+    """A table of values beside what real rows get; no word of praise, for which the judge would have to be another."""
+    if quality is None:
+        return "None: nothing was made.\n"
+    flattered = f" {SHARED.capitalize()}." if quality.is_shared else ""
+    lines = [
+        f"In the space of the judge `{quality.space}`, against {quality.compared_with}; `report/scores.json` has the "
+        f"intervals and notes. Both columns are on as many rows.{flattered}",
+        "",
+        "| score | synthetic | real in their place | better |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for score in quality.scores.values():
+        both = [f"{x:.3g}" if math.isfinite(x) else "-" for x in (score.matched, score.reference)]
+        if not math.isfinite(score.value):
+            both[0] = score.note
+        lines.append(f"| {score.name} | {' | '.join(both)} | {score.better} |")
+    return "\n".join(lines) + "\n"
 
 
 def _front_matter(assembly: Assembly) -> dict[str, Any]:

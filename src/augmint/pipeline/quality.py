@@ -58,9 +58,14 @@ class Quality:
     scores: Mapping[str, Score]
 
     @property
+    def is_shared(self) -> bool:
+        """Whether the judge shares its weights with the codec."""
+        return self.judge == "shared"
+
+    @property
     def headline(self) -> str:
         """One sentence, or why there is none."""
-        if self.judge == "shared":
+        if self.is_shared:
             return f"no fidelity headline: {SHARED}"
         words = [
             f"{score.name} {score.matched:.3g} (real rows {score.reference:.3g})"
@@ -76,17 +81,22 @@ class Quality:
         return {"version": 1, **facts, "rows": dict(self.rows), "headline": self.headline, "scores": scores}
 
 
-def write_scores(manifest: Manifest) -> Quality | None:
+def write_scores(manifest: Manifest, *, shared: bool) -> Quality | None:
     """Measure a run and write ``OUT/report/scores.json``; None, and no file, where nothing was minted."""
-    quality = measure(manifest)
+    quality = measure(manifest, shared=shared)
     if quality is not None:
         text = json.dumps(quality.as_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         manifest.write(manifest.out / SCORES, text.encode(), durable=False)
     return quality
 
 
-def measure(manifest: Manifest) -> Quality | None:
-    """The scores of a run whose children are all drawn; None where nothing was minted."""
+def measure(manifest: Manifest, *, shared: bool) -> Quality | None:
+    """The scores of a run whose children are all drawn; None where nothing was minted.
+
+    Args:
+        manifest: of the run.
+        shared: whether the judge shares its weights with the codec.
+    """
     if not manifest.finished("fit"):
         return None
     plan = json.loads((manifest.home / "plan.json").read_bytes())
@@ -99,7 +109,7 @@ def measure(manifest: Manifest) -> Quality | None:
         **_labels(real, minted, plan),
         **_copies(real, minted, apart, plan["seed"]),
     }
-    judge = "shared" if plan["judge_sha256"] == plan["model_sha256"] else "independent"
+    judge = "shared" if shared else "independent"
     counts = {"real": len(real), "minted": len(minted), "held-out": len(apart)}
     space = manifest.load("fit").rows[0]["judge"]
     return Quality(space, judge, "held-out rows" if unseen else "training rows", counts, scores)

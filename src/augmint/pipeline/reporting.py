@@ -15,6 +15,7 @@ from augmint.pipeline.judge_map import map_of
 from augmint.pipeline.lift_file import read_lift, read_scores
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.provenance import models_of, run_commands, settings_of
+from augmint.pipeline.quality import SCORES, write_scores
 from augmint.pipeline.strips import rejections_of, strips_of
 from augmint.pipeline.sums import vouch
 from augmint.report.facts import ClassRow, LiftFacts, Report
@@ -22,7 +23,6 @@ from augmint.report.page import render
 
 PAGE = Path("report") / "index.html"
 LIFT = Path("report") / "lift.json"
-SCORES = Path("report") / "scores.json"
 
 _VERDICTS = {"improves": "improve", "harms": "harm", "no detectable effect": "show no detectable effect"}
 _NO_LEAK_CHECK = (
@@ -65,6 +65,8 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
             source = Path(lift) / "lift.json"
             read_lift(source)  # refused before it is copied
             manifest.write(root / LIFT, source.read_bytes())
+        if Finished.is_at(root) and not (root / SCORES).is_file():  # a run of an earlier version
+            write_scores(manifest, shared=Finished(root).facts.get("judge") == "shared")
         return write_report(manifest)
 
 

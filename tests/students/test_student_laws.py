@@ -52,9 +52,9 @@ class Small(nn.Module):
 CASES: dict[str, tuple[Callable[[], Student], str, int]] = {
     "probe": (LinearProbe, "rows", 60),
     "probe-encoder": (partial(LinearProbe, encoder=Bands()), "images", 60),
-    "scratch": (Scratch, "images", 40),
-    "scratch-rows": (Scratch, "rows", 60),
-    "finetune": (partial(Finetune, network=Small, size=18, rate=1e-3, head=10.0), "images", 40),
+    "scratch": (Scratch, "images", 25),
+    "scratch-rows": (Scratch, "rows", 40),
+    "finetune": (partial(Finetune, network=Small, size=18, rate=1e-3, head=10.0), "images", 25),
 }
 
 

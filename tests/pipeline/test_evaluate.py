@@ -215,3 +215,19 @@ def test_wrong_arrays():
 
 def test_times():
     assert [seconds_of(word) for word in ("6h", "30m", "90s", "12", 7, "")] == [21600, 1800, 90, 12, 7, float("inf")]
+
+
+def test_the_transfer_fraction_where_scratch_and_probe_ran(monkeypatch):
+    monkeypatch.setitem(STUDENTS, "scratch", "planted:Sparse")
+    keys = {"shots": 5, "pairs": 12, **KEYS, "student": "scratch,probe"}
+    result = evaluate(planted_rows(400), methods="true-rows,copies", factor=9.0, **keys)
+    good, copies = result.facts["transfer"]
+    assert (good["arm"], copies["arm"], good["shots"], good["pairs"]) == ("true-rows", "copies", "5", 12)
+    by = {cell["student"]: {name: arm["scores"]["accuracy"] for name, arm in cell["arms"].items()}
+          for cell in result.facts["cells"]}  # fmt: skip
+    gap = by["probe"]["none"] - by["scratch"]["none"]
+    assert good["gap"] == pytest.approx(gap)
+    assert good["fraction"] == pytest.approx((by["scratch"]["true-rows"] - by["scratch"]["none"]) / gap)
+    assert good["low"] < good["fraction"] < good["high"] and copies["fraction"] < good["fraction"]
+    alone = evaluate(planted_rows(100), methods="copies", shots=5, pairs=5, **KEYS)
+    assert alone.facts["transfer"] == []

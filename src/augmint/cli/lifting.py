@@ -63,6 +63,8 @@ def _show(console: Console, result: LiftResult, seconds: float) -> None:
     console.table(["student", "shots", "arm", metric.replace("_", " "), "minted", "lift over none"], rows)
     for line in result.conclusions:
         console.text(line)
+    for row in result.facts["transfer"]:
+        console.text(f"transfer to scratch, {row['shots']} shots, {row['arm']}: {row['headline']}")
     for problem in result.problems:
         console.warn(f"stopped: {problem}")
     console.text(f"wrote {result.out}/lift.json in {seconds:.1f} s")

@@ -29,7 +29,7 @@ from augmint.pipeline.arms import NONE, Arm, parse_arms
 from augmint.pipeline.lift_data import LiftData, data_of_arrays, read_data
 from augmint.pipeline.lift_pairs import MakeMeasurer, PairJob, pair_path
 from augmint.pipeline.lift_plan import LiftPlan, shots_name
-from augmint.pipeline.lift_table import cell_facts, conclusion, lifts_of, read_cell
+from augmint.pipeline.lift_table import cell_facts, conclusion, lifts_of, read_cell, transfers
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest, dump_json
 from augmint.pipeline.progress import Progress
@@ -301,7 +301,7 @@ class _Run:
             "arms": plan.as_dict()["arms"],
             "budget": dataclasses.asdict(plan.budget),
             "cells": [cell_facts(cell, names) for cell in found],
-            "transfer": [],
+            "transfer": transfers(found, names, plan.metric),
             "machine": machine_facts(),
         }
         manifest.write(manifest.out / "lift.json", (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from augmint.evaluation.intervals import Lift, family, paired, paired_rows
 from augmint.evaluation.metrics import METRICS, balancing
+from augmint.evaluation.transfer import transfer_fraction
 from augmint.pipeline.arms import NONE
 from augmint.pipeline.lift_data import LiftData
 from augmint.pipeline.lift_pairs import pair_path
@@ -51,6 +53,11 @@ class Cell:
             return "not run"
         return "done" if len(self.done) == len(self.pairs.pairs) else "partial"
 
+    def only(self, pairs: Sequence[int]) -> Cell:
+        """The same with these pairs alone."""
+        found = tuple(facts for i, facts in zip(self.done, self.found, strict=True) if i in pairs)
+        return replace(self, done=tuple(pairs), found=found)
+
 
 def read_cell(manifest: Manifest, data: LiftData, student: str, shots: int, pairs: Pairs) -> Cell:
     """What there is of a cell."""
@@ -69,19 +76,28 @@ def lifts_of(cell: Cell, arms: Sequence[str], metric: str) -> dict[str, Lift]:
 
 def lift_of(cell: Cell, arm: str, metric: str) -> Lift | None:
     """The lift of one arm; larger is better, so that a smaller loss is a positive lift."""
-    facts = METRICS[metric]
-    if cell.labels is not None and facts.by_row and len(cell.found) > 1:
-        # Every pair met the same test rows, which are a sample, too.
-        table = [row_values(pair[arm], metric, cell) - row_values(pair[NONE.name], metric, cell) for pair in cell.found]
-        return paired_rows(np.stack(table), ratio=cell.pairs.ratio)
-    own = "own" if cell.labels is not None and not facts.by_row else "scores"
-    both = [(pair[arm][own][metric], pair[NONE.name][own][metric]) for pair in cell.found]
-    known = [(minted, without) for minted, without in both if minted is not None and without is not None]
-    if not known:
-        return None
-    minted, without = np.array(known, np.float64).T
-    delta = minted - without if facts.larger else without - minted
-    return paired(delta, ratio=cell.pairs.ratio)
+    delta = numbers_of(cell, arm, metric) - numbers_of(cell, NONE.name, metric)
+    known = delta[np.isfinite(delta.reshape(len(delta), -1)).all(axis=1)]
+    return interval_of(cell, metric)(known) if len(known) else None
+
+
+def numbers_of(cell: Cell, arm: str, metric: str) -> F64:
+    """(J,) scores of the pairs, or (J, R) of each test row where all pairs met the same; larger is better."""
+    if _by_row(cell, metric):
+        return np.stack([row_values(pair[arm], metric, cell) for pair in cell.found])
+    own = "own" if cell.labels is not None and not METRICS[metric].by_row else "scores"
+    values = np.array([pair[arm][own][metric] for pair in cell.found], np.float64)
+    return values if METRICS[metric].larger else -values
+
+
+def interval_of(cell: Cell, metric: str) -> Callable[[F64], Lift]:
+    """The interval of paired differences that suits the pairs of a cell."""
+    return partial(paired_rows if _by_row(cell, metric) else paired, ratio=cell.pairs.ratio)
+
+
+def _by_row(cell: Cell, metric: str) -> bool:
+    """Whether every pair met the same test rows, which are a sample, too."""
+    return cell.labels is not None and METRICS[metric].by_row and len(cell.found) > 1
 
 
 def row_values(facts: Facts, metric: str, cell: Cell) -> F64:
@@ -125,6 +141,30 @@ def lift_facts(lift: Lift) -> dict[str, Any]:
     """A lift as it stands in lift.json: shares, not points; None for what is not a number."""
     numbers = {key: value if not isinstance(value, float) else finite(value) for key, value in asdict(lift).items()}
     return {**numbers, "verdict": lift.verdict, "headline": lift.headline()}
+
+
+def transfers(cells: Sequence[Cell], arms: Sequence[str], metric: str) -> list[dict[str, Any]]:
+    """How much of the gap between the scratch student and the probe each arm closes, where both were run."""
+    by_name = {(cell.student, cell.shots): cell for cell in cells if cell.done}
+    found = []
+    for (student, shots), cell in by_name.items():
+        probe = by_name.get(("probe", shots))
+        if student != "scratch" or probe is None:
+            continue
+        both = sorted({*cell.done} & {*probe.done})
+        scratch, probe = (one.only(both) for one in (cell, probe))
+        for name in arms:
+            if both and name != NONE.name:
+                found.append({"shots": shots_name(shots), "arm": name, **transfer_of(scratch, probe, name, metric)})
+    return found
+
+
+def transfer_of(scratch: Cell, probe: Cell, arm: str, metric: str) -> dict[str, Any]:
+    """The share of the gap as it stands in lift.json."""
+    plain, minted = (numbers_of(scratch, name, metric) for name in (NONE.name, arm))
+    transfer = transfer_fraction(plain, minted, numbers_of(probe, NONE.name, metric), interval_of(scratch, metric))
+    ends = {name: finite(getattr(transfer, name)) for name in ("fraction", "low", "high", "gap")}
+    return {**ends, "pairs": transfer.pairs, "note": transfer.note, "headline": transfer.headline()}
 
 
 def mean(values: Sequence[float | None]) -> float | None:

@@ -231,3 +231,11 @@ def test_the_transfer_fraction_where_scratch_and_probe_ran(monkeypatch):
     assert good["low"] < good["fraction"] < good["high"] and copies["fraction"] < good["fraction"]
     alone = evaluate(planted_rows(100), methods="copies", shots=5, pairs=5, **KEYS)
     assert alone.facts["transfer"] == []
+
+
+def test_one_process_or_two_give_the_same_bytes(tmp_path):
+    # The workers know the house's own students and methods only.
+    data, keys = planted_rows(50), {"methods": "noise,class-weights", "shots": 3, "pairs": 5, "student": "probe"}
+    for workers in (1, 2):
+        evaluate(data, tmp_path / str(workers), workers=workers, updates=20, trials=1, **keys)
+    assert snapshot(tmp_path / "1") == snapshot(tmp_path / "2")

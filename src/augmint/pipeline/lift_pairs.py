@@ -75,7 +75,8 @@ class MakeMeasurer:
 
     def __call__(self) -> Measurer:
         """Models are loaded when they are needed."""
-        return Measurer(self, Workshop(self.plan, self.data.rows_space, self.device))
+        rows = self.data.rows_space or self.plan.space == "rows"
+        return Measurer(self, Workshop(self.plan, rows, self.device))
 
 
 @dataclass
@@ -120,8 +121,8 @@ class Measurer:
 
     def _seen(self, samples: Sequence[Sample]) -> tuple[Sample, ...]:
         """The samples as methods and students get them."""
-        if self.make.plan.space == "rows":
-            return as_rows(samples, self.shop.probe_rows())
+        if self.make.plan.space == "rows" and not self.make.data.rows_space:
+            return as_rows(samples, self.shop.encoder(self.make.plan.encoder))
         return tuple(samples)
 
     def _unlabelled(self) -> tuple[Sample, ...]:

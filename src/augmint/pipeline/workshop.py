@@ -17,7 +17,7 @@ from augmint.core.seeds import stream
 from augmint.core.types import Sample, TrainingSet, Transform
 from augmint.models import load_encoder, load_network
 from augmint.pipeline.arms import Arm
-from augmint.pipeline.encodings import Remembered, RowSpace
+from augmint.pipeline.encodings import Remembered
 from augmint.pipeline.lift_plan import LiftPlan
 from augmint.pipeline.minting import Children, Fold, Tools, mint, training_set
 from augmint.students import TABLE as STUDENTS
@@ -32,7 +32,7 @@ class Workshop:
 
     Attributes:
         plan: of the lift.
-        rows: whether samples are rows, so that no model is needed.
+        rows: whether methods and students are given rows, so that no model is needed.
         device: of the models.
     """
 
@@ -75,10 +75,6 @@ class Workshop:
         made = found(**options)
         assert isinstance(made, Student)
         return made
-
-    def probe_rows(self) -> Remembered | RowSpace:
-        """The encoder whose rows the probe sees."""
-        return RowSpace() if self.rows else self.encoder(self.plan.encoder)
 
 
 def _network(name: str) -> nn.Module:

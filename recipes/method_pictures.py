@@ -4,7 +4,7 @@ Top left, the method on a toy in the plane: three classes, real rows, minted row
 from parents to some of them. Top right, the same on real latents: handwritten digits (scikit-learn's) in the space of
 tiny-image, on the first two principal components of the real rows. Below, what users see: real digits and their
 children, decoded. Default options. Methods with a second source get other rows: a pool of digits of the same kinds
-without labels, a base of other kinds with labels.
+without labels, a base of other kinds with labels. ``classic``, which knows no latents: see classic_picture.py.
 
     pip install matplotlib                          # not a dependency of augmint; 3.11.2 was used
     python recipes/method_pictures.py               # all methods; or names: python recipes/method_pictures.py noise gan
@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
+import classic_picture
 from augmint.core.protocols import Codec, Synthesizer
 from augmint.core.registry import build
 from augmint.core.seeds import stream
@@ -238,7 +239,7 @@ def small_png(data: bytes) -> bytes:
 def main() -> None:
     """Draw the pictures of the named methods, or of all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=sorted(TABLE))
+    parser.add_argument("names", nargs="*", default=sorted([*TABLE, "classic"]))
     args = parser.parse_args()
     codec = load_encoder("tiny-image", size=SIZE)
     assert isinstance(codec, Codec)
@@ -246,7 +247,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in args.names:
         begin = time.perf_counter()
-        data = page(name, codec, plane, latents)
+        data = classic_picture.page() if name == "classic" else page(name, codec, plane, latents)
         (FOLDER / f"{name}.png").write_bytes(data)
         print(f"{name}: {len(data) / 1024:.0f} KiB, {time.perf_counter() - begin:.1f} s", flush=True)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from augmint.classic.colours import adjust, grain, tint
+from augmint.classic.colours import LEVELS, adjust, grain, tint
 
 
 def factors(*values: float) -> list[torch.Tensor]:
@@ -51,3 +51,9 @@ def test_noise_has_at_most_the_deviation_asked_for():
     deviation = (grain(grey, 0.1, np.random.default_rng(0)) - 0.5).std(dim=(1, 2, 3))
     assert deviation.max() < 0.11 and deviation.min() < 0.01
     assert deviation.mean() == pytest.approx(0.05, abs=0.005)
+
+
+def test_the_levels_of_the_noise_are_those_of_a_normal_distribution():
+    assert LEVELS.mean() == pytest.approx(0, abs=1e-6) and LEVELS.std() == pytest.approx(1, abs=1e-6)
+    assert (np.abs(LEVELS) < 1).mean() == pytest.approx(0.683, abs=0.01)
+    assert (np.abs(LEVELS) < 2).mean() == pytest.approx(0.954, abs=0.01)

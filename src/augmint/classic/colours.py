@@ -12,11 +12,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.special import ndtri
 from torch import Tensor
 
-from augmint.core.seeds import torch_seed
+from augmint.core.types import F32
 
 GREY = (0.299, 0.587, 0.114)
+
+_QUANTILES = ndtri((np.arange(256) + 0.5) / 256)
+LEVELS: F32 = (_QUANTILES / _QUANTILES.std()).astype(np.float32)
+"""The middles of 256 equal parts of a normal distribution of mean 0 and variance 1."""
 
 
 def tint(batch: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
@@ -37,7 +42,8 @@ def adjust(batch: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tens
 
 def grain(batch: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
     """Gaussian noise with a standard deviation of up to ``strength``."""
-    generator = torch.Generator().manual_seed(torch_seed(rng))  # numpy's normal numbers take three times as long
     deviation = torch.from_numpy(rng.uniform(0, strength, (len(batch), 1, 1, 1))).to(batch)
-    noise = torch.randn(batch.shape, generator=generator).to(batch)
+    # 256 levels, one byte each: half the time of torch's normal numbers, a sixth of numpy's.
+    levels = np.frombuffer(rng.bytes(batch.numel()), np.uint8)
+    noise = torch.from_numpy(LEVELS.take(levels)).view(batch.shape).to(batch)
     return torch.addcmul(batch, noise, deviation).clamp_(0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -15,6 +16,7 @@ from augmint.core.seeds import stream
 from augmint.core.types import ReadOptions, Sample
 from augmint.formats.folders import Folders
 from augmint.pipeline import workers
+from augmint.pipeline.arms import parse_arms
 from augmint.pipeline.encodings import Remembered
 from augmint.pipeline.estimate import estimate
 from augmint.pipeline.manifest import Manifest
@@ -24,6 +26,7 @@ from augmint.pipeline.progress import Progress
 from augmint.pipeline.replay import replay
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.verify import verify
+from augmint.pipeline.workshop import transform_of
 from support import MIXED, PLAIN, children, digit_images, jsonl, metadata, pixels_of, save, snapshot
 
 CLASSIC = {**MIXED, "method": "classic"}
@@ -193,6 +196,15 @@ def test_the_fit_decides_whether_to_mirror(data, tmp_path):
     assert any("left and right change places" in line for line in told.lines)
     given = am.augment(data, tmp_path / "given", **{**PLAIN, "method": "classic", "method_options": {"flip": "both"}})
     assert "method.mirror" not in Manifest(given.out).load("fit").arrays()
+
+
+def test_on_the_fly_the_fold_decides_whether_to_mirror(data):
+    real = tuple(Folders().read(data, ReadOptions()))
+    change = transform_of(parse_arms("on-the-fly")[1], real)
+    assert change.keywords["strengths"].flip == "none"
+    both = (*real, *(dataclasses.replace(s, content=np.fliplr(s.content)) for s in real))
+    assert transform_of(parse_arms("on-the-fly")[1], both).keywords["strengths"].flip == "horizontal"
+    assert transform_of(parse_arms("classic")[1], real) is None
 
 
 def test_the_dry_run(data, tmp_path):

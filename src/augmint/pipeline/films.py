@@ -31,6 +31,7 @@ def make_films(assembly: Assembly) -> None:
     if not chosen or manifest.finished(UNIT):
         return
     reader, codec = room.open_format(), room.load_codec()
+    assert codec is not None  # two real parents: they were encoded
     entries = {entry.id: entry for entry in assembly.setup.train}
     blobs: list[bytes] = []
     rows: Rows = []

@@ -12,7 +12,8 @@ from augmint.core.types import Entry
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.barrier import Child
 from augmint.pipeline.manifest import Manifest
-from augmint.report.contact import Family, Picture, contact_sheet
+from augmint.report.contact import Family, contact_sheet
+from augmint.report.thumbnails import Picture
 
 _SHOWN, _CLASSES = 8, 12
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import shutil
 
 import pytest
@@ -330,6 +331,10 @@ def test_quickstart_ends_with_a_whole_run(augmint, tmp_path):
     assert sum(row["is_synthetic"] for row in metadata(tmp_path / "q/minted")) == sum(answer.json["made"].values())
     assert pixels_of(tmp_path / "q/minted/report/contact_sheet.png").ndim == 3
     assert augmint("verify", tmp_path / "q/minted").code == 0
+    page, (line,) = (tmp_path / "q/minted/report/index.html").read_text(), answer.json["conclusions"]
+    assert answer.json["report"] == str(tmp_path / "q/minted/report/index.html")
+    assert "interpolation" in page and 'id="lift"' in page and re.search(r"\[-?\d+\.\d, -?\d+\.\d\], 8 pairs", line)
+    assert line.split(", 8 pairs")[0].rpartition(": ")[2].split(" points")[0] in page  # the verdict is on the page, too
     (tmp_path / "file").write_text("x")
     assert augmint("quickstart", "-o", tmp_path / "file").code == 2
     assert json.loads((tmp_path / "q/minted/run.json").read_text())["leak_check"] == "none"

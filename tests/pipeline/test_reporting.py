@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 
 import numpy as np
 import pytest
 
 import augmint as am
+from augmint.cli.parser import parse
 from augmint.core.errors import DataError, UsageError
 from augmint.pipeline.finished import Finished
 from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.provenance import evaluate_commands
 from augmint.pipeline.reporting import gather, report
 from augmint.pipeline.verify import verify
 from support import MIXED, PLAIN, children, jsonl, metadata, pixels_of, snapshot, write_digits
@@ -145,6 +148,43 @@ def test_a_lift_of_another_folder_is_taken_in(finished, tmp_path):
     assert verify(finished.out).problems == ()
     shutil.rmtree(lift)
     assert report(finished.out).path.read_text() == page
+
+
+def test_the_card_has_the_figures_of_now(finished, tmp_path):
+    card = finished.out / "README.md"
+    assert "has not been measured here" in card.read_text()
+    before = card.read_text()
+    (tmp_path / "lift.json").write_text(json.dumps(LIFT))
+    report(finished.out, tmp_path)
+    assert "| probe | 5 | noise | harms: -10.0 points |" in card.read_text()
+    assert "has not been measured here" not in card.read_text() and verify(finished.out).problems == ()
+    assert card.read_text().partition("## How")[2] == before.partition("## How")[2]
+    after = snapshot(finished.out)
+    am.augment(finished.data, finished.out, **MIXED)  # resumed: the figures stay
+    assert snapshot(finished.out) == after
+
+
+def test_a_card_that_was_changed_by_hand_is_left_alone(finished, tmp_path):
+    (finished.out / "README.md").write_text("mine <!-- lift --> and <!-- end of lift -->\n")
+    (tmp_path / "lift.json").write_text(json.dumps(LIFT))
+    report(finished.out, tmp_path)
+    assert (finished.out / "README.md").read_text().startswith("mine <!-- lift --> and")
+    assert verify(finished.out).problems == (("README.md", "changed"),)
+
+
+def test_the_command_of_the_lift_is_one_that_parses(tmp_path):
+    arms = [{"name": name, "method": name * (name != "none"), "factor": 3.0} for name in ("none", "noise")]
+    (tmp_path / "lift.json").write_text(json.dumps({**LIFT, "arms": arms}))
+    ((_, command),) = evaluate_commands(tmp_path)
+    args = parse(shlex.split(command)[1:])
+    assert (args.method, args.shots, args.pairs, args.factor, args.trials) == ("noise", "5,50", 4, 3.0, 1)
+
+
+def test_a_run_that_abstained_says_so_first(finished):
+    facts = json.loads((finished.out / "run.json").read_text())
+    (finished.out / "run.json").write_text(json.dumps({**facts, "abstained": True, "tuned": "no candidate helped"}))
+    found = facts_of(finished.out)
+    assert found.title == "Report: abstained" and "no candidate helped" in found.summary[0]
 
 
 def test_an_evaluation_alone(tmp_path):

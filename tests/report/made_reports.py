@@ -16,6 +16,7 @@ from augmint.report.facts import (
     ModelFacts,
     Rejection,
     Report,
+    ScoreFacts,
     ScoreRow,
     Shown,
     Strip,
@@ -43,9 +44,9 @@ def arm(name: str, mean: float, reach: float = 0.01, recall: float = 0.5) -> Arm
 def lift(word: str = "interpolation") -> LiftFacts:
     arms = (arm("none", 0.0), arm(word, 0.05), arm("noise", 0.001), arm("gan", -0.05, recall=0.25))
     cells = (
-        Cell("probe", "5", "done", "disjoint", 20, arms),
-        Cell("probe", "50", "not run", "", 0, ()),
-        Cell("scratch", "5", "partial", "resampled", 8, arms),
+        Cell("probe", "5", "done", "disjoint", 20, 20, arms),
+        Cell("probe", "all", "not run", "", 0, 20, ()),
+        Cell("scratch", "5", "partial", "resampled", 8, 20, arms),
     )
     return LiftFacts("accuracy", "150 updates", cells, (Transfer("interpolation", "5", 0.4, 0.1, 0.7),))
 
@@ -77,11 +78,14 @@ def full(word: str = "", strips: int = 3, side: int = 8) -> Report:
         rejections_total=77,
         films=(Film(f"cat{word}", made[0].child, Shown(f"data:{word}"), (pattern((8, 8), 3), pattern((8, 8), 4))),),
         map=lay_out(f"judge{word}", rows, {"real": 4000, "minted": 30, "held-out": 9}),
-        scores=(
-            ScoreRow(f"density{word}", 0.9, "larger", 0.0, math.inf, 30, (0.8, 1.0), 0.95, 0.91, word),
-            ScoreRow("membership", math.nan, "smaller", 0.0, 1.0, 9, note=f"not enough data {word}"),
+        scores=ScoreFacts(
+            f"judge{word}",
+            f"density {word}",
+            (
+                ScoreRow(f"density{word}", 0.9, "larger", 0.0, math.inf, 30, (0.8, 1.0), 0.95, 0.91, word),
+                ScoreRow("membership", math.nan, "smaller", 0.0, 1.0, 9, note=f"not enough data {word}"),
+            ),
         ),
-        scores_space=f"judge{word}",
         lift=lift(f"interpolation{word}"),
         models=(ModelFacts("judge", f"tiny{word}", "research", "0f" * 32, "embedded", word, (f"ImageNet{word}",)),),
         settings=((f"key{word}", word),),

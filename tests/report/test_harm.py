@@ -11,8 +11,8 @@ from augmint.report.harm import fallen_classes, harmful_arms
 
 def test_harmful_arms_are_found_in_every_metric():
     found = harmful_arms(lift())
-    assert [(row.cell.student, row.arm, row.metric) for row in found] == [
-        ("probe", "gan", "accuracy"), ("scratch", "gan", "accuracy"),
+    assert [(row.cell.student, row.arm, list(row.effects)) for row in found] == [
+        ("probe", "gan", ["accuracy"]), ("scratch", "gan", ["accuracy"]),
     ]  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def _show(console: Console, result: LiftResult, seconds: float) -> None:
         console.text(f"transfer to scratch, {row['shots']} shots, {row['arm']}: {row['headline']}")
     for problem in result.problems:
         console.warn(f"stopped: {problem}")
-    console.text(f"wrote {result.out}/lift.json in {seconds:.1f} s")
+    console.text(f"wrote {result.out}/lift.json in {seconds:.1f} s; to look at it: augmint report {result.out} --open")
 
 
 def _rows(cell: Mapping[str, Any], metric: str) -> list[list[str]]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import webbrowser
 from pathlib import Path
 
-from augmint.cli.show import Console, console_of
+from augmint.cli.show import console_of, show_page
 from augmint.core.errors import UsageError
 from augmint.pipeline.inspect import inspect as inspect_data
 from augmint.pipeline.replay import replay as replay_child
@@ -56,14 +55,8 @@ def report(args: argparse.Namespace) -> int:
         console.text(f"not in it: {section} ({reason})")
     console.text(f"wrote {written.path} ({written.bytes / 1e6:.1f} MB)")
     if args.open:
-        show(written.path, console)
+        show_page(written.path, console)
     return 0
-
-
-def show(path: Path, console: Console) -> None:
-    """Show a page in the browser, or say that there is none."""
-    if not webbrowser.open(path.resolve().as_uri()):
-        console.warn(f"no browser was found; open {path} in one")
 
 
 def verify(args: argparse.Namespace) -> int:

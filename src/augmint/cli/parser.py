@@ -100,8 +100,8 @@ def _quickstart(commands: Commands[_Parser], name: str) -> None:
     parser = _command(
         commands,
         name,
-        "offline demo: real digits in, more digits out, in under a minute",
-        ["augmint quickstart", "augmint quickstart -o demo/ --workers 2", "augmint quickstart --json"],
+        "offline demo: real digits in, more digits out, does it help? In under a minute",
+        ["augmint quickstart --open", "augmint quickstart -o demo/ --workers 2", "augmint quickstart --json"],
         _late("augmint.cli.running", "quickstart"),
     )
     parser.add_argument("-o", "--out", default="quickstart-out", help="folder to write (default: %(default)s)")

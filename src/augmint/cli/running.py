@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from augmint.cli.show import Console, console_of
+from augmint.cli.show import Console, console_of, show_page
 from augmint.pipeline.augment import Execution, Result, plan_from
 from augmint.pipeline.augment import run as run_plan
 from augmint.pipeline.estimate import Estimate, estimate
 from augmint.pipeline.quickstart import quickstart as run_quickstart
+from augmint.pipeline.reporting import PAGE
 from augmint.pipeline.sources import Inputs
 
 _PLAN_FLAGS = ("model", "method", "then", "factor", "strategy", "judge", "label", "group", "seed", "size", "label_by")
@@ -24,10 +25,16 @@ def quickstart(args: argparse.Namespace) -> int:
     console = console_of(args)
     begin = time.monotonic()
     with console.progress() as progress:
-        result = run_quickstart(args.out, workers=args.workers, seed=args.seed, progress=progress)
-    _show_result(console, result, time.monotonic() - begin)
-    console.text(f"\nnext:  augmint verify {result.out}\n       augmint run YOUR_PHOTOS/ -o more/ --factor 3")
-    return result.exit_code
+        demo = run_quickstart(args.out, workers=args.workers, seed=args.seed, progress=progress)
+    seconds, conclusions = time.monotonic() - begin, list(demo.lift.conclusions)
+    _show_result(console, demo.result, seconds, conclusions=conclusions, report=str(demo.page))
+    for line in conclusions:
+        console.text(f"does it help?  {line}")
+    console.text(f"report:  {demo.page}")
+    console.text(f"\nnext:  augmint verify {demo.result.out}\n       augmint run YOUR_PHOTOS/ -o more/ --factor 3")
+    if args.open:
+        show_page(demo.page, console)
+    return demo.result.exit_code
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,8 +58,9 @@ def run(args: argparse.Namespace) -> int:
     return result.exit_code
 
 
-def _show_result(console: Console, result: Result, seconds: float) -> None:
-    console.json({**dataclasses.asdict(result), "exit_code": result.exit_code, "seconds": round(seconds, 1)})
+def _show_result(console: Console, result: Result, seconds: float, **more: Any) -> None:
+    facts = {**dataclasses.asdict(result), "exit_code": result.exit_code, "seconds": round(seconds, 1)}
+    console.json({**facts, **more})
     rows = []
     for name, before in result.before.items():
         rejected = ", ".join(f"{gate} {count}" for gate, count in result.rejected.get(name, {}).items())
@@ -64,7 +72,7 @@ def _show_result(console: Console, result: Result, seconds: float) -> None:
         console.text(f"skipped {len(result.skipped)} of {result.total} inputs: see {result.out / 'skipped.jsonl'}")
     for problem in result.problems:
         console.warn(f"failed: {problem}")
-    console.text(f"wrote {result.out} in {seconds:.1f} s; look at {result.out / 'report' / 'contact_sheet.png'}")
+    console.text(f"wrote {result.out} in {seconds:.1f} s; look at {result.out / PAGE}")
 
 
 def _show_estimate(console: Console, forecast: Estimate) -> None:

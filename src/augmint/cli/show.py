@@ -9,8 +9,10 @@ import json
 import logging
 import sys
 import time
+import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console as RichConsole
@@ -79,6 +81,12 @@ def console_of(args: argparse.Namespace) -> Console:
     if args.verbose:
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
     return Console(args.json, args.quiet, not args.no_progress)
+
+
+def show_page(path: Path, console: Console) -> None:
+    """Show a page in the browser, or say that there is none."""
+    if not webbrowser.open(path.resolve().as_uri()):
+        console.warn(f"no browser was found; open {path} in one")
 
 
 def _bars() -> RichProgress:

@@ -10,6 +10,7 @@ import yaml
 
 from augmint.core.version import __version__
 from augmint.pipeline.assembly import Assembly
+from augmint.pipeline.figures import figures
 from augmint.pipeline.fitting import told_by_fit
 from augmint.pipeline.quality import SHARED, Quality
 
@@ -22,10 +23,11 @@ def data_card(assembly: Assembly) -> str:
         "---\n" + yaml.safe_dump(_front_matter(assembly), sort_keys=False, allow_unicode=True) + "---\n",
         "# Data set made with augmint\n",
         f"{sum(assembly.before.values())} real and {made} synthetic training samples, `{plan.recipe}`"
-        f"{'' if plan.rewrites else f' with `{setup.model.name}` at {plan.size} px'}, seed {plan.seed}. "
-        "Whether the synthetic samples help a model has not been measured here.\n",
+        f"{'' if plan.rewrites else f' with `{setup.model.name}` at {plan.size} px'}, seed {plan.seed}.\n",
         "## Classes, in order\n",
         _class_table(assembly),
+        "## Do they help?\n",
+        figures(assembly.manifest.out),
         "## How the samples were made\n",
         _how(assembly),
         "## Scores of the synthetic samples\n",

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from augmint.classic import TABLE as CLASSIC
 from augmint.core.errors import DataError, SampleError
 from augmint.formats.images import read_image
 from augmint.pipeline.counts import children_per_class
@@ -35,6 +36,16 @@ class Finished:
     def plan(self) -> dict[str, Any]:
         """The resolved plan, and digests of data and models."""
         return self._object(self.out / ".augmint" / "plan.json")
+
+    @property
+    def recipe(self) -> str:
+        """The method and what its children go through then, in one word."""
+        return f"{self.plan['method']}+{self.plan['then']}" if self.plan.get("then") else str(self.plan["method"])
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether the method works on samples, so that no codec took part."""
+        return self.plan["method"] in CLASSIC
 
     @cached_property
     def facts(self) -> dict[str, Any]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from augmint.core.errors import DataError
-from augmint.report.facts import ArmResult, Cell, Effect, LiftFacts, ScoreRow, Transfer
+from augmint.report.facts import ArmResult, Cell, Effect, LiftFacts, ScoreFacts, ScoreRow, Transfer
 
 VERSION = 1
+LIFT = Path("report") / "lift.json"
+"""Where a run keeps the lift that a report took in."""
+
+_VERDICTS = {"improves": "improve", "harms": "harm", "no detectable effect": "show no detectable effect"}
 
 
 def read_lift(path: Path) -> LiftFacts:
@@ -31,11 +36,31 @@ def read_lift(path: Path) -> LiftFacts:
         raise _not_ours(path, f"{type(error).__name__}: {error}", f"a lift.json of version {VERSION}") from error
 
 
-def read_scores(path: Path) -> tuple[str, tuple[ScoreRow, ...]]:
-    """The space and the scores of ``report/scores.json``."""
+def lift_of(out: Path) -> LiftFacts | None:
+    """The lift that lies in a folder: of its own evaluation, or taken in by a report."""
+    found = next((path for path in (out / "lift.json", out / LIFT) if path.is_file()), None)
+    return read_lift(found) if found else None
+
+
+def verdicts(lift: LiftFacts) -> str:
+    """How many comparisons came out how, so that the best of many is not taken for the whole."""
+    counts = Counter(
+        arm.effects[lift.metric].verdict for cell in lift.cells for arm in cell.arms if lift.metric in arm.effects
+    )
+    if not counts:
+        return "A lift was to be measured, but no comparison is finished."
+    words = [f"{counts[verdict]} {word}" for verdict, word in _VERDICTS.items() if counts[verdict]]
+    total, metric = counts.total(), lift.metric.replace("_", " ")
+    many = f"{total} comparisons" if total > 1 else "one comparison"
+    return f"Of {many} with real rows alone, in {metric}: {', '.join(words)}."
+
+
+def read_scores(path: Path) -> ScoreFacts:
+    """``report/scores.json``."""
     facts = read_object(path)
     try:
-        return facts["space"], tuple(_score(name, row) for name, row in facts["scores"].items())
+        rows = tuple(_score(name, row) for name, row in facts["scores"].items())
+        return ScoreFacts(facts["space"], facts.get("headline", ""), rows)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _not_ours(path, f"{type(error).__name__}: {error}", "scores of a run") from error
 
@@ -59,7 +84,8 @@ def _not_ours(path: Path, got: str, expected: str) -> DataError:
 def _cell(row: Mapping[str, Any]) -> Cell:
     arms = tuple(_arm(name, arm) for name, arm in row.get("arms", {}).items())
     pairs = int(row.get("pairs") or 0)
-    return Cell(row["student"], str(row["shots"]), row["status"], row.get("scheme") or "", pairs, arms)
+    planned = int(row.get("planned") or pairs)
+    return Cell(row["student"], str(row["shots"]), row["status"], row.get("scheme") or "", pairs, planned, arms)
 
 
 def _arm(name: str, row: Mapping[str, Any]) -> ArmResult:

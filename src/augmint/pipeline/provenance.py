@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from augmint.core.errors import UsageError
 from augmint.models import get_card
 from augmint.pipeline.finished import Finished
+from augmint.pipeline.lift_file import LIFT, read_object
 from augmint.pipeline.manifest import dump_json
 from augmint.pipeline.plan import Plan
 from augmint.report.facts import ModelFacts
@@ -17,7 +20,8 @@ _ROLES = {"model": "encodes and decodes the samples", "judge": "the gates look t
 
 def models_of(run: Finished) -> tuple[ModelFacts, ...]:
     """The codec and the judge, with the hashes of the weights that the run used."""
-    return tuple(_model(run.plan[key], role, run.plan[f"{key}_sha256"]) for key, role in _ROLES.items())
+    used = [key for key in _ROLES if not (key == "model" and run.rewrites)]
+    return tuple(_model(run.plan[key], _ROLES[key], run.plan[f"{key}_sha256"]) for key in used)
 
 
 def _model(name: str, role: str, sha256: str) -> ModelFacts:
@@ -50,3 +54,21 @@ def run_commands(run: Finished) -> tuple[tuple[str, str], ...]:
     if run.children:
         commands.append(("One sample again, from its parents:", f"augmint replay OUT {run.children[0]['id']}"))
     return tuple(commands)
+
+
+def evaluate_commands(out: Path) -> tuple[tuple[str, str], ...]:
+    """(what for, command) of the lift in a folder."""
+    path = next(path for path in (out / "lift.json", out / LIFT) if path.is_file())
+    facts = read_object(path)
+    arms = [arm["name"] for arm in facts["arms"] if arm["name"] != "none"]
+    flags = {
+        "method": ",".join(arms),
+        "student": ",".join(facts["students"]),
+        "shots": ",".join(map(str, facts["shots"])),
+        "pairs": str(max((cell.get("planned") or cell["pairs"] for cell in facts["cells"]), default=0)),
+        "factor": next((f"{arm['factor']:g}" for arm in facts["arms"] if arm.get("method")), ""),
+        "metric": facts["metric"],
+        **{key: str(value) for key, value in facts["budget"].items()},
+    }
+    words = [word for key, value in flags.items() if value for word in (f"--{key}", value)]
+    return (("The lift again:", f"augmint evaluate DATA -o LIFT {shlex.join(words)}"),)

@@ -1,7 +1,8 @@
-"""The first minute: real handwritten digits that ship with scikit-learn, few of each, made into more."""
+"""The first minute: real handwritten digits that ship with scikit-learn, few of each, made into more. Does it help?"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,33 +12,59 @@ from augmint.core.seeds import stream
 from augmint.core.types import Sample
 from augmint.formats.folders import Folders
 from augmint.pipeline.augment import Execution, Result, run
+from augmint.pipeline.evaluate import LiftResult, evaluate
 from augmint.pipeline.plan import make_plan
 from augmint.pipeline.progress import Progress
+from augmint.pipeline.reporting import report
 from augmint.pipeline.sources import Inputs
 
-SHOTS = 20
+SHOTS, OTHERS = 20, 100
+"""Digits of each class that are made into more, and other ones that the lift is measured on."""
 
 
-def quickstart(out: str | Path, *, workers: int = 1, seed: int = 0, progress: Progress | None = None) -> Result:
-    """Write ``OUT/digits`` (20 real digits of each class, 8 x 8) and make ``OUT/minted`` from it."""
+@dataclass(frozen=True)
+class Demo:
+    """What the first minute came to: the run, the lift of its method on other digits, the page about both."""
+
+    result: Result
+    lift: LiftResult
+    page: Path
+
+
+def quickstart(out: str | Path, *, workers: int = 1, seed: int = 0, progress: Progress | None = None) -> Demo:
+    """Make ``OUT/minted`` from ``OUT/digits``, measure the lift on ``OUT/other-digits``, and write a report."""
     root, watcher = Path(out), progress or Progress()
     if root.exists() and not root.is_dir():
         raise UsageError(f"-o {root} is a file", expected="a folder", do="change -o", code="not-writable")
     watcher.say(f"data: {SHOTS} handwritten digits of each class (scikit-learn's, 8 x 8 pixels) -> {root / 'digits'}")
-    write_digits(root / "digits", SHOTS, seed)
+    write_digits(root / "digits", slice(SHOTS), seed)
     plan = make_plan({"factor": 3.0, "seed": seed})
-    return run(plan, Inputs(root / "digits"), root / "minted", Execution(workers=workers), watcher)
+    result = run(plan, Inputs(root / "digits"), root / "minted", Execution(workers=workers), watcher)
+    watcher.say(f"does it help? measured on {OTHERS} other digits of each class -> {root / 'lift'}")
+    write_digits(root / "other-digits", slice(SHOTS, SHOTS + OTHERS), seed)
+    lift = evaluate(
+        root / "other-digits",
+        root / "lift",
+        methods=f"{plan.method},classic",
+        shots=5,
+        pairs=8,
+        factor=2.0,
+        seed=seed,
+        workers=workers,
+        progress=watcher,
+    )
+    return Demo(result, lift, report(root / "minted", root / "lift").path)
 
 
-def write_digits(folder: Path, shots: int, seed: int) -> None:
-    """Class folders with ``shots`` digits of each class, chosen by the seed."""
+def write_digits(folder: Path, which: slice, seed: int) -> None:
+    """Class folders with some digits of each class, in an order that the seed chooses."""
     from sklearn.datasets import load_digits  # not at the top: slow to load, and every command would pay
 
     pixels, labels = load_digits(return_X_y=True)
     images = np.round(pixels.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     writer = Folders()
     for label in range(10):
-        rows = stream(seed, "quickstart", label).permutation(np.flatnonzero(labels == label))[:shots]
+        rows = stream(seed, "quickstart", label).permutation(np.flatnonzero(labels == label))[which]
         for row in rows:
             path = folder / str(label) / f"{row:04d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,22 +9,22 @@ from pathlib import Path
 
 from augmint.core.errors import DataError
 from augmint.core.version import __version__
+from augmint.pipeline.figures import renewed
 from augmint.pipeline.films import films_of
 from augmint.pipeline.finished import Finished
 from augmint.pipeline.judge_map import map_of
-from augmint.pipeline.lift_file import read_lift, read_scores
-from augmint.pipeline.manifest import Manifest
-from augmint.pipeline.provenance import models_of, run_commands, settings_of
+from augmint.pipeline.lift_file import LIFT, lift_of, read_lift, read_scores, verdicts
+from augmint.pipeline.manifest import Manifest, file_sha256
+from augmint.pipeline.provenance import evaluate_commands, models_of, run_commands, settings_of
 from augmint.pipeline.quality import SCORES, write_scores
 from augmint.pipeline.strips import rejections_of, strips_of
-from augmint.pipeline.sums import vouch
-from augmint.report.facts import ClassRow, LiftFacts, Report
+from augmint.pipeline.sums import parse_sums, vouch
+from augmint.report.facts import ClassRow, Report
 from augmint.report.page import render
 
 PAGE = Path("report") / "index.html"
-LIFT = Path("report") / "lift.json"
-
-_VERDICTS = {"improves": "improve", "harms": "harm", "no detectable effect": "show no detectable effect"}
+CARD = Path("README.md")
+_NOT_MEASURED = "Whether the samples help a model was not measured."
 _NO_LEAK_CHECK = (
     "None: no held-out data was given (--heldout), so nothing is known of minted samples that copy it. "
     "Exact copies between the splits of the data set itself are found by augmint inspect."
@@ -78,29 +78,40 @@ def write_report(manifest: Manifest) -> Written:
     page = render(facts).encode()
     manifest.write(root / PAGE, page, durable=False)
     if run is not None:
-        vouch(manifest, [path for path in (PAGE, LIFT, SCORES) if (root / path).is_file()])
+        own = _renew_card(manifest)
+        vouch(manifest, [*own, *(path for path in (PAGE, LIFT, SCORES) if (root / path).is_file())])
     return Written(root / PAGE, len(page), dict(facts.missing))
+
+
+def _renew_card(manifest: Manifest) -> list[Path]:
+    """Put the figures of now into the card; a card that is not the run's own any more is left alone."""
+    path, sums = manifest.out / CARD, parse_sums(manifest.out / "SHA256SUMS")
+    if not path.is_file() or file_sha256(path) != sums.get(CARD.as_posix()):
+        return []
+    manifest.write(path, renewed(path.read_text(encoding="utf-8"), manifest.out).encode())
+    return [CARD]
 
 
 def gather(root: Path, run: Finished | None) -> Report:
     """Everything that the folder holds for a report."""
-    measured = next((path for path in (root / "lift.json", root / LIFT) if path.is_file()), None)
-    lift = read_lift(measured) if measured else None
-    space, scores = read_scores(root / SCORES) if (root / SCORES).is_file() else ("", ())
-    title = f"Report: {run.plan['method']}" if run else "Report: does it help?"
-    facts = Report(title, __version__, lift=lift, scores=scores, scores_space=space)
+    lift = lift_of(root)
+    scores = read_scores(root / SCORES) if (root / SCORES).is_file() else None
+    facts = Report("Report: does it help?", __version__, lift=lift, scores=scores)
     if run is not None:
         facts = _with_run(facts, run)
-    missing = _missing(facts, run)
-    summary = (*facts.summary, *([_verdicts(lift)] if lift else ["Whether the samples help a model was not measured."]))
-    return dataclasses.replace(facts, missing=tuple(missing.items()), summary=summary)
+    commands = (*facts.commands, *(evaluate_commands(root) if lift else ()))
+    said = (verdicts(lift) if lift else _NOT_MEASURED, *([f"Samples as a set: {scores.headline}."] if scores else []))
+    missing = tuple(_missing(facts, run).items())
+    return dataclasses.replace(facts, commands=commands, missing=missing, summary=(*facts.summary, *said))
 
 
 def _with_run(facts: Report, run: Finished) -> Report:
     films = films_of(run)
     classes = _class_rows(run)
+    word = "abstained" if run.facts.get("abstained") else run.recipe
     return dataclasses.replace(
         facts,
+        title=f"Report: {word}",
         summary=_summary(run, classes),
         alarms=_alarms(run),
         classes=classes,
@@ -131,12 +142,16 @@ def _class_rows(run: Finished) -> tuple[ClassRow, ...]:
 def _summary(run: Finished, classes: tuple[ClassRow, ...]) -> tuple[str, ...]:
     plan, real, asked = run.plan, sum(row.before for row in classes), sum(row.asked for row in classes)
     made, drawn = len(run.children), len(run.children) + len(run.rejects)
+    if run.facts.get("abstained"):
+        why = run.facts.get("tuned") or "a search found nothing that was shown to help"
+        return (f"Abstained: nothing was added, all {real:,} samples are real ({why}).",)
+    codec = "" if run.rewrites else f" with {plan['model']} at {plan['size']} px"
     lines = [
-        f"{real:,} real and {made:,} minted training samples in {len(classes)} classes: {plan['method']} with "
-        f"{plan['model']} at {plan['size']} px, seed {plan['seed']}.",
+        f"{real:,} real and {made:,} minted training samples in {len(classes)} classes: "
+        f"{run.recipe}{codec}, seed {plan['seed']}.",
         f"Asked for {asked:,}, made {made:,}; the gates rejected {len(run.rejects):,} of {drawn:,} draws.",
     ]
-    return tuple(lines)
+    return (*lines, *([f"Chosen by a search: {run.facts['tuned']}."] if run.facts.get("tuned") else []))
 
 
 def _alarms(run: Finished) -> tuple[str, ...]:
@@ -152,18 +167,6 @@ def _alarms(run: Finished) -> tuple[str, ...]:
 def _leak_words(run: Finished) -> str:
     said = run.facts.get("leak_check", "none")
     return _NO_LEAK_CHECK if said == "none" else str(said)
-
-
-def _verdicts(lift: LiftFacts) -> str:
-    """How many comparisons came out how, so that the best of many is not taken for the whole."""
-    counts = Counter(
-        arm.effects[lift.metric].verdict for cell in lift.cells for arm in cell.arms if lift.metric in arm.effects
-    )
-    if not counts:
-        return "A lift was to be measured, but no comparison is finished."
-    words = [f"{counts[verdict]} {word}" for verdict, word in _VERDICTS.items() if counts[verdict]]
-    metric = lift.metric.replace("_", " ")
-    return f"Of {counts.total()} comparisons with real rows alone, in {metric}: {', '.join(words)}."
 
 
 def _missing(facts: Report, run: Finished | None) -> dict[str, str]:

@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from augmint.core.errors import DataError
 from augmint.pipeline.manifest import Manifest, file_sha256
 
 _STATE = {"events.jsonl", "lock", "tmp", "SHA256SUMS", "run.sha256"}
+
+_TOPS = ("report", ".augmint")
 
 
 def data_files(out: Path) -> Iterator[Path]:
@@ -24,7 +26,7 @@ def data_files(out: Path) -> Iterator[Path]:
 
 def state_files(out: Path) -> Iterator[Path]:
     """Files of report and state, sorted, relative to ``out``."""
-    for top in ("report", ".augmint"):
+    for top in _TOPS:
         if (out / top).is_dir():
             for path in _walk(out / top, lambda name: name in _STATE):
                 yield Path(top) / path
@@ -47,13 +49,18 @@ def write_sums(manifest: Manifest) -> None:
     manifest.write(out / "SHA256SUMS", format_sums(out, data_files(out)).encode())
 
 
-def vouch(manifest: Manifest, files: Iterable[Path]) -> None:
-    """Take files of the report into the list of the state; what the list says of all others stays."""
-    path = manifest.home / "SHA256SUMS"
-    known = parse_sums(path) | {file.as_posix(): file_sha256(manifest.out / file) for file in files}
-    place = {file.as_posix(): i for i, file in enumerate(state_files(manifest.out))}
-    names = sorted(known, key=lambda name: place.get(name, len(place)))
-    manifest.write(path, "".join(_line(known[name], name) for name in names).encode())
+def vouch(manifest: Manifest, files: Sequence[Path]) -> None:
+    """Take these files of a finished run into its lists; what the lists say of all others stays."""
+    state = [path for path in files if path.parts[0] in _TOPS]
+    data = [path for path in files if path not in state]
+    for path, own, walk in ((manifest.home, state, state_files), (manifest.out, data, data_files)):
+        if own:
+            before = parse_sums(path / "SHA256SUMS")
+            now = before | {file.as_posix(): file_sha256(manifest.out / file) for file in own}
+            if now != before:
+                place = {file.as_posix(): i for i, file in enumerate(walk(manifest.out))}
+                names = sorted(now, key=lambda name: place.get(name, len(place)))
+                manifest.write(path / "SHA256SUMS", "".join(_line(now[name], name) for name in names).encode())
 
 
 def format_sums(out: Path, files: Iterable[Path]) -> str:

@@ -78,7 +78,7 @@ def lift_chart(cells: Sequence[Cell], metric: str) -> str:
         axes = figure.add_axes((0.34, 0.4 / height, 0.63, 1 - 0.45 / height))
         line = 0.0
         for cell, effects in blocks:
-            axes.text(-0.53, line, f"{cell.shots} a class, {cell.pairs} pairs", transform=axes.get_yaxis_transform(),
+            axes.text(-0.53, line, f"{cell.rows}, {cell.pairs} pairs", transform=axes.get_yaxis_transform(),
                       va="center", fontweight="bold", color=_INK)  # fmt: skip
             for name, effect in effects.items():
                 line += 1.0

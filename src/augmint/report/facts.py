@@ -106,6 +106,15 @@ class ScoreRow:
 
 
 @dataclass(frozen=True)
+class ScoreFacts:
+    """Scores of the minted set in a space; the headline says in one line how to take them, or why there is none."""
+
+    space: str
+    headline: str
+    rows: tuple[ScoreRow, ...]
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """A pretrained model that took part."""
 
@@ -142,14 +151,23 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class Cell:
-    """One student at one number of real rows a class; ``status`` is "done", "partial" or "not run"."""
+    """One student at one number of real rows a class ("all" for what there is).
+
+    ``status`` is "done", "partial" or "not run": so many ``pairs`` of those ``planned``.
+    """
 
     student: str
     shots: str
     status: str
     scheme: str
     pairs: int
+    planned: int
     arms: tuple[ArmResult, ...]
+
+    @property
+    def rows(self) -> str:
+        """How many real rows, in words."""
+        return "all samples" if self.shots == "all" else f"{self.shots} a class"
 
 
 @dataclass(frozen=True)
@@ -202,8 +220,7 @@ class Report:
     rejections_total: int = 0
     films: tuple[Film, ...] = ()
     map: SpaceMap | None = None
-    scores: tuple[ScoreRow, ...] = ()
-    scores_space: str = ""
+    scores: ScoreFacts | None = None
     lift: LiftFacts | None = None
     models: tuple[ModelFacts, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()

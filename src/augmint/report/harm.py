@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from augmint.report.facts import ArmResult, Cell, LiftFacts
+from augmint.report.facts import ArmResult, Cell, Effect, LiftFacts
 
 REFERENCE = "none"
 """The arm without anything minted."""
@@ -15,12 +16,11 @@ LEAST = 0.01
 
 @dataclass(frozen=True)
 class HarmfulArm:
-    """An arm whose interval lies below zero in a metric."""
+    """An arm that harms a student: the effects, by metric, whose interval lies below zero."""
 
     cell: Cell
     arm: str
-    metric: str
-    headline: str
+    effects: Mapping[str, Effect]
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,12 @@ class FallenClass:
 
 def harmful_arms(lift: LiftFacts) -> list[HarmfulArm]:
     """In the order of the cells."""
-    return [
-        HarmfulArm(cell, arm.name, metric, effect.headline)
-        for cell in lift.cells
-        for arm in cell.arms
-        for metric, effect in arm.effects.items()
-        if effect.verdict == "harms"
-    ]
+    found = []
+    for cell in lift.cells:
+        for arm in cell.arms:
+            bad = {metric: effect for metric, effect in arm.effects.items() if effect.verdict == "harms"}
+            found += [HarmfulArm(cell, arm.name, bad)] if bad else []
+    return found
 
 
 def fallen_classes(lift: LiftFacts) -> list[FallenClass]:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from augmint.report.charts import lift_chart, map_chart
-from augmint.report.facts import Cell, LiftFacts, Report, Shown, SpaceMap, Strip
+from augmint.report.facts import Cell, Effect, LiftFacts, Report, Shown, SpaceMap, Strip
 from augmint.report.harm import fallen_classes, harmful_arms
 from augmint.report.names import printable
 from augmint.report.thumbnails import thumbnail
@@ -50,6 +50,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "points": _points,
+        "change": _change,
         "number": _number,
         "thumbnail": thumbnail,
         "share": lambda value: f"{value:.0%}",
@@ -113,6 +114,13 @@ def _map_words(space: SpaceMap) -> str:
 
 def _points(value: float) -> str:
     return f"{100 * value:+.1f}"
+
+
+def _change(effect: Effect, metric: str) -> str:
+    """Mean and interval: points, or nats for the log loss, which has no hundredths."""
+    scale, form = (1.0, "+.3f") if metric == "log_loss" else (100.0, "+.1f")
+    mean, low, high = (format(scale * value, form) for value in (effect.mean, effect.low, effect.high))
+    return f"{mean} [{low}, {high}]"
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,53 @@
+"""What a data set card says of the lift: what was measured, or how to measure it.
+
+Between two marks, so that ``augmint report --lift`` can put new figures into the card of a finished run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from augmint.pipeline.lift_file import lift_of, verdicts
+from augmint.report.facts import Cell, LiftFacts
+
+BEGIN, END = "<!-- lift -->", "<!-- end of lift -->"
+
+
+def figures(out: Path) -> str:
+    """The section of a card: the lift that lies in the folder now."""
+    lift = lift_of(out)
+    return f"{BEGIN}\n\n{_lift(lift) if lift else _NOT_MEASURED}\n{END}\n"
+
+
+def renewed(card: str, out: Path) -> str:
+    """The card with the figures of now in the place of its own; as it is where it has no such place."""
+    before, begin, rest = card.partition(BEGIN)
+    _, end, after = rest.partition(END + "\n")
+    return before + figures(out) + after if begin and end else card
+
+
+_NOT_MEASURED = """\
+Whether the synthetic samples help a model has not been measured here: `augmint evaluate DATA -o LIFT`, then
+`augmint report . --lift LIFT`.
+"""
+
+
+def _lift(lift: LiftFacts) -> str:
+    lines = [
+        f"{verdicts(lift)} Same budget in every arm: {lift.budget}.\n",
+        f"| student | real rows a class | arm | change of {lift.metric.replace('_', ' ')} |",
+        "| --- | --- | --- | --- |",
+    ]
+    for cell in lift.cells:
+        lines += [f"| {cell.student} | {cell.shots} | {_safe(name)} | {line} |" for name, line in _lines(cell, lift)]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(cell: Cell, lift: LiftFacts) -> list[tuple[str, str]]:
+    found = [(arm.name, arm.effects[lift.metric].headline) for arm in cell.arms if lift.metric in arm.effects]
+    return found or [("", cell.status)]
+
+
+def _safe(name: str) -> str:
+    """A name in a cell of a table."""
+    return name.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

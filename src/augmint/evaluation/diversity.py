@@ -24,8 +24,8 @@ from augmint.evaluation.score import NOT_ENOUGH, Score, checked_rows
 
 F64 = npt.NDArray[np.float64]
 
-BLOCK_NUMBERS = 1 << 21
-"""Numbers that are cast to float64 at once: 16 MiB."""
+BLOCK_NUMBERS = 1 << 19
+"""Numbers that are cast to float64 at once: 4 MiB."""
 
 
 def diversity(

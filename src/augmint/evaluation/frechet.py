@@ -21,8 +21,8 @@ from augmint.core.types import F32
 
 F64 = npt.NDArray[np.float64]
 
-BLOCK_NUMBERS = 1 << 21
-"""Numbers that are cast to float64 at once: 16 MiB."""
+BLOCK_NUMBERS = 1 << 19
+"""Numbers that are cast to float64 at once: 4 MiB."""
 
 
 def frechet_distance(a: F32, b: F32) -> float:

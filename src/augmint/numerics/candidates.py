@@ -30,8 +30,8 @@ BLOCK_NUMBERS = 1 << 22
 BLOCK_ROWS = 512
 """Most rows of a block where only half of the matrix is needed: larger blocks need more of the other half."""
 
-HELD_PAIRS = 1 << 20
-"""Pairs that are held before they are sorted out: 20 MiB; more where 4 k for each row are more."""
+HELD_PAIRS = 1 << 19
+"""Pairs that are held before they are sorted out: 6 MiB; more where 3 k for each row are more."""
 
 PROBES = 4.0
 """Rows that give the first bound, in units of sqrt(m k)."""
@@ -39,11 +39,14 @@ PROBES = 4.0
 ROUNDING = 8.0 * float(np.finfo(np.float32).eps)
 
 
+Index = npt.NDArray[np.int32] | I64
+
+
 class Pairs(NamedTuple):
     """A row of ``rows`` that may be one of the k nearest of a query row, and their computed squared distance."""
 
-    query: I64
-    row: I64
+    query: Index
+    row: Index
     square: F32
 
     def take(self, at: npt.NDArray[Any]) -> Pairs:
@@ -151,7 +154,7 @@ def _triangle(rows: F32, center: F32, k: int, step: int) -> Pairs | None:
     order = np.random.default_rng(0).permutation(n)
     right = _lifted(rows, center, order)
     limit = np.full(n, np.inf, np.float32)
-    most, first = max(HELD_PAIRS, 4 * k * n), max(min(int(PROBES * np.sqrt(n * k)), 2 * step), k + 1)
+    most, first = max(HELD_PAIRS, 3 * k * n), max(min(int(PROBES * np.sqrt(n * k)), 2 * step), k + 1)
     for start in (0, *range(first, n, step)):
         stop = min(start + (step if start else first), n)
         squares = _squares(right[start:stop], right[start:])
@@ -165,10 +168,11 @@ def _triangle(rows: F32, center: F32, k: int, step: int) -> Pairs | None:
         held.append(Pairs(down.row + start, down.query + start, down.square))
         count += len(across.query) + len(down.query)
         if count > most or stop == n:
-            joined = Pairs(*(np.concatenate(column) for column in zip(*held, strict=True)))
-            pairs, limit = _closest(joined, right, k, limit)
+            columns = [np.concatenate([pairs[i] for pairs in held]) for i in range(3)]
+            held.clear()  # before the copies that sorting makes
+            pairs, limit = _closest(Pairs(*columns), right, k, limit)
             held, count = [pairs], len(pairs.query)
-            if 2 * count > most:
+            if 3 * count > 2 * most:
                 return None
     found = Pairs(order[held[0].query], order[held[0].row], held[0].square)
     return found.take(np.argsort(found.query, kind="stable"))
@@ -185,14 +189,17 @@ def _marked(squares: F32, inside: Bool) -> Pairs:
     """The marked places of a block."""
     at = np.flatnonzero(inside)
     row = at // squares.shape[1]
-    return Pairs(row, at - row * squares.shape[1], squares.ravel()[at])
+    column = (at - row * squares.shape[1]).astype(np.int32)
+    return Pairs(row.astype(np.int32), column, squares.ravel()[at])
 
 
 def _closest(pairs: Pairs, left: F32, k: int, limit: F32) -> tuple[Pairs, F32]:
     """The pairs sorted by query row, without those that k others rule out, and the tighter limits."""
     # One number to sort by: the query row, and below it the square, whose bits sort as it does when not negative.
-    bits = np.where(pairs.square > 0, pairs.square, np.float32(0)).view(np.uint32)
-    pairs = pairs.take(np.argsort((pairs.query.astype(np.uint64) << np.uint64(32)) | bits))
+    key = pairs.query.astype(np.uint64)
+    key <<= np.uint64(32)
+    key |= np.where(pairs.square > 0, pairs.square, np.float32(0)).view(np.uint32)
+    pairs = pairs.take(np.argsort(key))
     first = np.flatnonzero(np.diff(pairs.query, prepend=-1))
     full = np.diff(first, append=len(pairs.query)) >= k
     rows, kth = pairs.query[first[full]], pairs.square[first[full] + k - 1]

@@ -233,6 +233,7 @@ def test_the_transfer_fraction_where_scratch_and_probe_ran(monkeypatch):
     assert alone.facts["transfer"] == []
 
 
+@pytest.mark.slow
 def test_one_process_or_two_give_the_same_bytes(tmp_path):
     # The workers know the house's own students and methods only.
     data, keys = planted_rows(50), {"methods": "noise,class-weights", "shots": 3, "pairs": 5, "student": "probe"}

@@ -189,13 +189,8 @@ def conclusion(cell: Cell, lifts: Mapping[str, Lift]) -> str:
     good = [(name, lift) for name, lift in by_mean if lift.verdict == "improves"]
     bad = [name for name, lift in by_mean if lift.verdict == "harms"]
     name, best = good[0] if good else by_mean[0]
-    said = (
-        f"{name} helps most: "
-        if len(good) > 1
-        else f"{name} helps: "
-        if good
-        else f"nothing helps; nearest is {name}, "
-    )
+    verb = "helps most" if len(good) > 1 else "helps"
+    said = f"{name} {verb}: " if good else f"no arm is found to help; the best is {name}, "
     harm = f"; harm by {', '.join(bad)}" if bad else ""
     part = f" ({len(cell.done)} of {len(cell.pairs.pairs)} pairs so far)" if cell.status == "partial" else ""
     return f"{where}: {said}{best.headline()}{harm}{part}"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from augmint.pipeline import workshop
-from support import write_digits
+from support import snapshot, write_digits
 
 FAST = ["--method", "interpolation", "--shots", "3", "--pairs", "5", "--updates", "15", "--trials", "1", "--size", "64"]
 
@@ -64,3 +64,14 @@ def test_the_output_of_a_run_is_left_alone(augmint, data, tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
     answer = augmint("evaluate", data, *FAST, "-o", tmp_path / "mine")
     assert answer.code == 2 and "not a run of augmint" in answer.err
+
+
+def test_no_command_throws_away_what_another_made(augmint, data, tmp_path):
+    run = ["run", data, "--gate", "none", "--size", "64", "-o", tmp_path / "run"]
+    assert augmint(*run).code == 0
+    before = snapshot(tmp_path / "run")
+    answer = augmint("evaluate", data, *FAST, "--fresh", "-o", tmp_path / "run")
+    assert answer.code == 2 and "made by augmint run" in answer.err and snapshot(tmp_path / "run") == before
+    augmint("evaluate", data, *FAST, "--budget", "0s", "-o", tmp_path / "lift")
+    answer = augmint(*run[:-1], tmp_path / "lift", "--fresh")
+    assert answer.code == 2 and "made by augmint evaluate" in answer.err and (tmp_path / "lift/lift.json").exists()

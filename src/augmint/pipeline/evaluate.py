@@ -33,11 +33,11 @@ from augmint.pipeline.lift_table import cell_facts, conclusion, lifts_of, read_c
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest, dump_json
 from augmint.pipeline.progress import Progress
-from augmint.pipeline.setup import check_folder, compare_identity, remove_earlier
+from augmint.pipeline.setup import check_folder, compare_identity, refuse_other_command, remove_earlier
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.splits import ALL, Pairs, choose_shots, make_pairs
 
-OURS = ("cells", "lift.json", ".augmint")
+OURS = ("cells", "lift.json", "report", ".augmint")
 """Names at the top of the folder; ``fresh`` removes these and nothing else."""
 
 
@@ -320,6 +320,7 @@ def _opened(manifest: Manifest, identity: Mapping[str, object], fresh: bool) -> 
             f"-o {manifest.out}: {error.strerror}", expected="a folder to write", do="change -o"
         ) from error
     with manifest.lock():
+        refuse_other_command(manifest, "evaluate")
         if fresh:
             remove_earlier(manifest.out, OURS)
         compare_identity(manifest, identity)

@@ -148,6 +148,7 @@ def prepare(
             f"-o {manifest.out}: {error.strerror}", expected="a folder to write", do="change -o"
         ) from error
     with manifest.lock():
+        refuse_other_command(manifest, "run")
         if fresh:
             remove_earlier(manifest.out)
         compare_identity(manifest, identity(setup))
@@ -277,15 +278,36 @@ def _digest(listed: Sequence[Entry], read: Sequence[Entry]) -> str:
     return sha256("\n".join([*facts, *map(file_sha256, files)]).encode())
 
 
-def compare_identity(manifest: Manifest, identity: Mapping[str, object]) -> None:
-    """Refuse to continue a run of another plan, data set or version."""
+def refuse_other_command(manifest: Manifest, command: str) -> None:
+    """What one command made is not thrown away by another, not even with --fresh."""
+    before = _stored_identity(manifest)
+    earlier = (before or {}).get("command", "run")
+    if before is not None and earlier != command:
+        raise UsageError(
+            f"{manifest.out} was made by augmint {earlier}",
+            expected=f"a new folder, or one of augmint {command}",
+            do="use another -o",
+            code="other-command",
+        )
+
+
+def _stored_identity(manifest: Manifest) -> dict[str, object] | None:
+    """What the folder is the run of; None where it is none yet, {} where that cannot be read."""
     path = manifest.home / "plan.json"
     if not path.exists():
-        return
+        return None
     try:
-        before = json.loads(path.read_bytes())
+        found: dict[str, object] = json.loads(path.read_bytes())
     except ValueError:
-        before = {}
+        return {}
+    return found
+
+
+def compare_identity(manifest: Manifest, identity: Mapping[str, object]) -> None:
+    """Refuse to continue a run of another plan, data set or version."""
+    before = _stored_identity(manifest)
+    if before is None:
+        return
     now = json.loads(dump_json(identity))
     changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if changed:

@@ -38,7 +38,7 @@ def test_is_scikit_learns_logistic_regression() -> None:
     x, y = cloud(60)
     train = rows_of(x, y)
     ours = fit(train, c=2.0).predict_proba(train.samples)
-    z = (x - x.mean(axis=0)) / x.std(axis=0) / np.sqrt(8)
+    z = (x - x.mean(axis=0)) / shrunk(x) / np.sqrt(8)
     model = LogisticRegression(C=2.0, tol=1e-8, max_iter=2000).fit(z, y)
     np.testing.assert_allclose(ours, model.predict_proba(z), atol=3e-3)
 
@@ -49,7 +49,24 @@ def test_standardises_by_real_rows_alone() -> None:
     train = rows_of(far, np.concatenate([y, y[:6]]), np.arange(36) >= 30)
     probe = fit(train)
     np.testing.assert_allclose(probe.mean_, x.mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(probe.scale_, x.std(axis=0) * np.sqrt(8), rtol=1e-5)
+    np.testing.assert_allclose(probe.scale_, shrunk(x) * np.sqrt(8), rtol=1e-5)
+
+
+def shrunk(x: np.ndarray) -> np.ndarray:
+    variance = x.var(axis=0)
+    return np.sqrt((variance + variance.mean()) / 2)
+
+
+def test_a_number_that_few_rows_do_not_vary_in_does_not_drown_the_others() -> None:
+    """By chance the real rows are all alike in one number; the rows met later are not, and it says nothing."""
+    rng = np.random.default_rng(3)
+    x, y = cloud(300)
+    x = np.concatenate([x, rng.standard_normal((300, 1))], axis=1)
+    few = x[:15].copy()
+    few[:, -1] = 1e-4 * few[:, -1]
+    real = rows_of(np.concatenate([few, x[15:150]]), y[:150], np.arange(150) >= 15)
+    found = fit(real).predict_proba(rows_of(x[150:], y[150:]).samples).argmax(axis=1)
+    assert np.mean(found == y[150:]) > 0.9
 
 
 def test_minted_rows_change_no_penalty() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,22 @@ class Made(NamedTuple):
     children: list[Sample]
     parents: list[Parents]
     notes: list[str]
+
+
+class Places(NamedTuple):
+    """Places of a unit that are to get a child.
+
+    Attributes:
+        anchors: rows of the anchors; a method that works on samples looks at nothing but their number.
+        likes: the anchors themselves.
+        address: of the unit and the attempt.
+        slots: positions in the unit.
+    """
+
+    anchors: Latents
+    likes: Sequence[Sample]
+    address: Address
+    slots: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -53,25 +70,37 @@ class Maker:
         method = load_rewriter(plan, arrays) if plan.rewrites else load_synthesizer(plan, arrays)
         return cls(plan.seed, method, load_then(plan, arrays), codec)
 
-    def make(self, anchors: Latents, likes: Sequence[Sample], address: Address, slots: Sequence[int]) -> Made:
-        """One child for each of these places of a unit.
+    def make(self, places: Places) -> Made:
+        """One child for each of these places of a unit."""
+        return self.make_all([places])[0]
 
-        Args:
-            anchors: rows of the anchors; a method that works on samples looks at nothing but their number.
-            likes: the anchors themselves.
-            address: of the unit and the attempt.
-            slots: positions in the unit.
-        """
+    def make_all(self, units: Sequence[Places]) -> list[Made]:
+        """The same for several units, decoded together: a codec fills up its batches, and a unit is often small."""
         if isinstance(self.method, Rewriter):
-            children = self.method.rewrite(likes, streams(self.seed, "rewrite", address, slots))
-            made = Made(children, [[(f"data:{like.id}", 1.0)] for like in likes], [""] * len(likes))
+            made = [self._rewritten(self.method, places) for places in units]
         else:
-            assert self.codec is not None
-            draw = self.method.sample(anchors, stream(self.seed, "draw", *address))
+            made = self._decoded(self.method, units)
+        return [
+            own._replace(children=restyled(self.then, self.seed, own.children, places.address, places.slots))
+            for own, places in zip(made, units, strict=True)
+        ]
+
+    def _rewritten(self, method: Rewriter, places: Places) -> Made:
+        likes = places.likes
+        children = method.rewrite(likes, streams(self.seed, "rewrite", places.address, places.slots))
+        return Made(children, [[(f"data:{like.id}", 1.0)] for like in likes], [""] * len(likes))
+
+    def _decoded(self, method: Synthesizer, units: Sequence[Places]) -> list[Made]:
+        assert self.codec is not None
+        draws = [method.sample(places.anchors, stream(self.seed, "draw", *places.address)) for places in units]
+        likes = [like for places in units for like in places.likes]
+        rest = iter(self.codec.decode(np.concatenate([draw.z for draw in draws]), likes) if likes else ())
+        made = []
+        for draw in draws:
             notes = [""] * len(draw) if draw.note is None else [str(note) for note in draw.note]
-            children = self.codec.decode(draw.z, likes)
-            made = Made(children, [parents_of(draw, i) for i in range(len(draw))], notes)
-        return made._replace(children=restyled(self.then, self.seed, made.children, address, slots))
+            parents = [parents_of(draw, i) for i in range(len(draw))]
+            made.append(Made(list(islice(rest, len(draw))), parents, notes))
+        return made
 
 
 def restyled(

@@ -28,7 +28,7 @@ from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.encodings import RowSpace
 from augmint.pipeline.fitting import as_latents, fit_all, load_gates, load_label_probe, load_set_gates
 from augmint.pipeline.judging import Bench, Parents
-from augmint.pipeline.making import Maker, parents_of, restyled
+from augmint.pipeline.making import Maker, Places, parents_of, restyled
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.second import embedded_base
 
@@ -122,6 +122,18 @@ class _Child(NamedTuple):
 
 
 @dataclass
+class _Unit:
+    """Places of one class: the row that each has as anchor, those that have no child yet, and the children."""
+
+    address: tuple[str, int, int]
+    at: I64
+    kept: list[_Child] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.slots: I64 = np.arange(len(self.at))
+
+
+@dataclass
 class _Job:
     """The stages of one fold, fitted; ``order`` holds the rows of each class in the order they serve as anchors."""
 
@@ -163,58 +175,78 @@ class _Job:
         made: list[_Child] = []
         need, start = dict(asked), dict.fromkeys(asked, 0)
         for round_ in range(self.plan.max_rounds * (self.plan.max_tries if picks else 1)):
-            for name, count in need.items():
-                units = (self._picked if picks else self._drawn)(name, round_, start[name], count)
-                fresh = [child for unit in units for child in self._chosen(name, unit)]
+            units = self._picked(round_, need, start) if picks else self._drawn(round_, need, start)
+            start = {name: start[name] + count for name, count in need.items()}
+            for label, unit in units:
+                fresh = self._chosen(label, unit)
                 made += fresh
-                start[name] += count
-                need[name] = count - len(fresh)
+                need[label] -= len(fresh)
             if not any(need.values()):
                 break
         y = np.stack([child.y for child in made]) if made else np.zeros((0, len(self.order)), np.float32)
         samples, parents = tuple(child.sample for child in made), tuple(child.parents for child in made)
         return Children(samples, y, parents, asked, dict(self.rejected))
 
-    def _drawn(self, label: str, round_: int, start: int, count: int) -> Iterator[list[_Child]]:
-        """Units of a round: children of ``count`` places of a class, going on after the first ``start``."""
-        places = self.order[label].take(range(start, start + count), mode="wrap")
+    def _drawn(self, round_: int, need: Mapping[str, int], start: Mapping[str, int]) -> list[tuple[str, list[_Child]]]:
+        """Units of a round: ``need`` children of each class, going on after the first ``start`` places.
+
+        A unit has as many tries as the plan allows. Units are tried side by side, and their children are decoded and
+        encoded together; what is drawn depends on the unit alone.
+        """
         size = self.plan.unit_size
-        for index, first in enumerate(range(0, count, size)):
-            yield self._unit(places[first : first + size], (label, index, round_))
-
-    def _unit(self, at: I64, address: tuple[str, int, int]) -> list[_Child]:
-        """Up to one child for each of these rows, in as many tries as the plan allows."""
-        kept: list[_Child] = []
-        slots = np.arange(len(at))
+        units = [
+            _Unit((name, index, round_), self._places(name, start[name] + first, min(size, count - first)))
+            for name, count in need.items()
+            for index, first in enumerate(range(0, count, size))
+        ]
         for attempt in range(self.plan.max_tries):
-            if not len(slots):
+            todo = [unit for unit in units if len(unit.slots)]
+            if not todo:
                 break
-            rows = at[slots]
-            likes = [self.samples[row] for row in rows]
-            made = self.maker.make(self.real.take(rows), likes, (*address, attempt), slots.tolist())
-            found = self._judged(made.children, made.parents)
-            kept += [child for child in found if child is not None]
-            slots = slots[[child is None for child in found]]
-        return kept
+            made = self.maker.make_all([self._open(unit, attempt) for unit in todo])
+            children = [own.children for own in made]
+            for unit, own, features in zip(todo, made, self._features(children), strict=True):
+                found = self._judged(own.children, features, own.parents)
+                unit.kept += [child for child in found if child is not None]
+                unit.slots = unit.slots[[child is None for child in found]]
+        return [(unit.address[0], unit.kept) for unit in units]
 
-    def _picked(self, label: str, round_: int, start: int, count: int) -> Iterator[list[_Child]]:
-        """Units of rows of the pool for ``count`` places of a class; a place has one try."""
-        # A pick depends on the places before it, so all from the first on are asked for.
-        anchors = self.real.take(self.order[label].take(range(start + count), mode="wrap"))
-        method, then = self.maker.method, self.maker.then
+    def _places(self, label: str, start: int, count: int) -> I64:
+        """The rows that serve as anchors of these places; they repeat when all have had a turn."""
+        return self.order[label].take(range(start, start + count), mode="wrap")
+
+    def _open(self, unit: _Unit, attempt: int) -> Places:
+        """What a unit still lacks."""
+        rows = unit.at[unit.slots]
+        likes = [self.samples[row] for row in rows]
+        return Places(self.real.take(rows), likes, (*unit.address, attempt), unit.slots.tolist())
+
+    def _picked(
+        self, round_: int, need: Mapping[str, int], start: Mapping[str, int]
+    ) -> Iterator[tuple[str, list[_Child]]]:
+        """Units of rows of the pool for the places of a round; a place has one try."""
+        method, then, size = self.maker.method, self.maker.then, self.plan.unit_size
         assert isinstance(method, Synthesizer)
-        draw = method.sample(anchors, stream(self.plan.seed, "pick", label))
-        assert draw.pick is not None
-        given = [i for i in range(start, start + count) if draw.pick[i] != NO_PICK]
-        for index, first in enumerate(range(0, len(given), self.plan.unit_size)):
-            unit = given[first : first + self.plan.unit_size]
-            picked = [self.pool[draw.pick[i]] for i in unit]
-            rows = restyled(then, self.plan.seed, picked, (label, index, round_, 0), range(len(unit)))
-            yield [child for child in self._judged(rows, [parents_of(draw, i) for i in unit]) if child is not None]
+        for label, count in [(name, count) for name, count in need.items() if count]:
+            stop = start[label] + count
+            # A pick depends on the places before it, so all from the first on are asked for.
+            draw = method.sample(self.real.take(self._places(label, 0, stop)), stream(self.plan.seed, "pick", label))
+            assert draw.pick is not None
+            given = [i for i in range(start[label], stop) if draw.pick[i] != NO_PICK]
+            for index, first in enumerate(range(0, len(given), size)):
+                unit = given[first : first + size]
+                picked = [self.pool[draw.pick[i]] for i in unit]
+                rows = restyled(then, self.plan.seed, picked, (label, index, round_, 0), range(len(unit)))
+                found = self._judged(rows, self.tools.judge.encode(rows), [parents_of(draw, i) for i in unit])
+                yield label, [child for child in found if child is not None]
 
-    def _judged(self, children: Sequence[Sample], parents: Sequence[Parents]) -> list[_Child | None]:
+    def _features(self, units: Sequence[Sequence[Sample]]) -> Iterator[F32]:
+        """The judge's rows of the children of each unit."""
+        rows = self.tools.judge.encode([child for unit in units for child in unit])
+        return iter(np.split(rows, np.cumsum([len(unit) for unit in units])[:-1]))
+
+    def _judged(self, children: Sequence[Sample], features: F32, parents: Sequence[Parents]) -> list[_Child | None]:
         """The children with their labels, None where a row gate rejects."""
-        features = self.tools.judge.encode(children)
         found: list[_Child | None] = []
         for i, verdict in enumerate(self.bench.judge([""] * len(children), features, parents)):
             if not verdict["kept"]:

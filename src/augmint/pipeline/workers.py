@@ -20,7 +20,7 @@ from augmint.core.types import F32, Bool, Entry, Latents, Sample
 from augmint.formats import TABLE as FORMATS
 from augmint.models import load_encoder
 from augmint.pipeline.judging import Bench, Parents
-from augmint.pipeline.making import Maker
+from augmint.pipeline.making import Maker, Places
 from augmint.pipeline.manifest import Manifest, Rows, sha256
 from augmint.pipeline.plan import Plan
 
@@ -243,7 +243,7 @@ class DrawWorker:
     ) -> Bool:
         """One child for each open slot; returns which of them passed the row gates."""
         seed, likes = self.room.plan.seed, [samples[slot] for slot in slots]
-        made = self.maker.make(anchors, likes, (job.label, job.index, job.round, attempt), slots.tolist())
+        made = self.maker.make(Places(anchors, likes, (job.label, job.index, job.round, attempt), slots.tolist()))
         ids = [child_id(seed, job, attempt, int(slot)) for slot in slots]
         features = self.judge.encode(made.children)
         verdicts = self.bench.judge(ids, features, made.parents)

@@ -3,7 +3,7 @@
 CIFAR-10 (2,000 test pictures), blood cells (whole slides apart) and handwritten digits of 8 x 8 px (797 test pictures),
 5, 10 and 50 of each class, several draws; the budget's default of 150 updates of 32 rows, one trial. The probe stands
 on tiny-judge at 64 px; it has its rows beforehand, so that its seconds are those of the fit alone. finetune trains
-tiny-judge further for 60 updates at 48 px, 10 of each class. Times are CPU seconds of one thread.
+tiny-judge further for 60 updates at 64 px, 10 of each class. Times are CPU seconds of one thread.
 
 Run: flock /tmp/cpu.lock python benchmarks/students.py        (writes benchmarks/results/students.json)
 """

@@ -38,7 +38,7 @@ class Finetune(Student):
     """
 
     network: Callable[[], nn.Module] | None = None
-    size: int = 48
+    size: int = 64
     rate: float = 3e-4
     head: float = 3.0
     net_: nn.Module = field(init=False, repr=False)

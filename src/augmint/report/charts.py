@@ -18,11 +18,10 @@ from matplotlib.figure import Figure
 from augmint.report.facts import Cell, Cloud, Effect, SpaceMap
 from augmint.report.names import printable
 
-_INK, _FAINT, _REAL, _MINTED, _HELDOUT, _GOOD, _BAD = (f"#0b0c0{i}" for i in range(1, 8))
+_INK, _FAINT, _MINTED, _HELDOUT, _GOOD, _BAD = (f"#0b0c0{i}" for i in range(1, 7))
 _VARIABLES = {
     _INK: "var(--ink)",
     _FAINT: "var(--faint)",
-    _REAL: "var(--real)",
     _MINTED: "var(--minted)",
     _HELDOUT: "var(--heldout)",
     _GOOD: "var(--good)",
@@ -30,18 +29,18 @@ _VARIABLES = {
 }
 """Colours that nobody would choose stand for the page's variables."""
 
-_KINDS = {"real": (_REAL, "o"), "minted": (_MINTED, "D"), "held-out": (_HELDOUT, "^")}
+_KINDS = {"real": (_INK, "o"), "minted": (_MINTED, "o"), "held-out": (_HELDOUT, "^")}
 _VERDICTS = {"improves": (_GOOD, ">"), "harms": (_BAD, "<"), "no detectable effect": (_FAINT, "o")}
 _WIDTH = 5.0  # inches at 72 units: 360
 _STYLE = {"svg.fonttype": "none", "text.parse_math": False, "font.size": 9.5, "axes.linewidth": 0.6}
 
 
 def map_chart(space: SpaceMap) -> str:
-    """Rows of the judge's space on two axes; real rows below, then held-out ones, then the minted."""
+    """Rows of the judge's space on two axes: minted ones as dots, real ones as rings over them."""
     with _style("map"):
         figure = Figure(figsize=(_WIDTH, 4.6))
         axes = figure.add_axes((0.1, 0.1, 0.88, 0.8))
-        handles = [_cloud(axes, cloud) for cloud in sorted(space.clouds, key=lambda cloud: cloud.kind == "minted")]
+        handles = [_cloud(axes, cloud) for cloud in sorted(space.clouds, key=lambda cloud: cloud.kind != "minted")]
         axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, frameon=False,
                     handletextpad=0.3, columnspacing=1.2, borderpad=0, labelcolor=_INK)  # fmt: skip
         first, second = space.share
@@ -54,16 +53,16 @@ def map_chart(space: SpaceMap) -> str:
 
 def _cloud(axes: Axes, cloud: Cloud) -> object:
     colour, marker = _KINDS[cloud.kind]
-    ring = cloud.kind == "held-out"
+    ring = cloud.kind != "minted"
     return axes.scatter(
         cloud.at[:, 0],
         cloud.at[:, 1],
-        s=10,
+        s=16 if ring else 9,
         marker=marker,
         facecolors="none" if ring else colour,
         edgecolors=colour if ring else "none",
-        linewidths=0.7,
-        alpha=0.75,
+        linewidths=0.9,
+        alpha=0.9 if ring else 0.65,
         label=f"{cloud.kind} ({cloud.total:,})",
     )
 

@@ -1,4 +1,4 @@
-"""A quick student on rows, and clouds of rows to learn, for tests of choosing."""
+"""A quick student on rows or pixels, and clouds of rows to learn, for tests of choosing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from augmint.core.types import F32, Budget, Sample, TrainingSet
 
 
 class Linear(Student):
-    """Multinomial regression by gradient steps."""
+    """Multinomial regression by gradient steps, on rows or pixels."""
 
     def fit(self, train: TrainingSet, budget: Budget, rng: np.random.Generator) -> Self:
-        x, self.weight = _rows(train.samples), np.zeros((len(train.samples[0].content) + 1, len(train.classes)))
+        x, self.weight = _rows(train.samples), np.zeros((np.size(train.samples[0].content) + 1, len(train.classes)))
         speed = np.zeros_like(self.weight)
         odds = train.weight / train.weight.sum()
         picks = rng.choice(len(x), (budget.updates, budget.batch), p=odds)
@@ -30,7 +30,8 @@ class Linear(Student):
 
 
 def _rows(samples: Sequence[Sample]) -> np.ndarray:
-    return np.stack([np.append(np.asarray(sample.content, np.float64), 1.0) for sample in samples])
+    rows = np.stack([np.asarray(sample.content).ravel() for sample in samples])
+    return np.column_stack([rows / 127.5 - 1.0 if rows.dtype == np.uint8 else rows, np.ones(len(rows))])
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -135,6 +135,7 @@ def _run(commands: Commands[_Parser], name: str) -> None:
             "augmint run cells/ -o more/ --method retrieval --pool unsorted/ --factor 5",
             "augmint run photos/ -o more/ --method classic --set method_options.preset=light",
             "augmint run cells/ -o more/ --method gan --then classic",
+            "augmint run cells/ -o more/ --method auto --time 10m",
             "augmint run cells/ -o again/ --config more/config.yaml --workers 2",
         ],
         _late("augmint.cli.running", "run"),
@@ -164,12 +165,52 @@ def _run(commands: Commands[_Parser], name: str) -> None:
     plan.add_argument("--synthetic-only", action="store_true", default=None, help="write the children alone")
     plan.add_argument("--keep-metadata", action="store_true", default=None, help="keep EXIF in the originals")
     plan.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the config")
+    _search_flags(parser, trials=12, title="with --method auto")
     how = parser.add_argument_group("how to run it (never changes the result)")
     how.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes, or auto (default: 1)")
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
     how.add_argument("--max-skipped", type=_share, default=0.05, metavar="SHARE", help="exit 1 above it (default: 5%%)")
     how.add_argument("--fresh", action="store_true", help="throw away an earlier run in the folder")
     how.add_argument("--dry-run", action="store_true", help="counts, sizes and a time estimate; writes nothing")
+
+
+def _tune(commands: Commands[_Parser], name: str) -> None:
+    parser = _command(
+        commands,
+        name,
+        "choose what to mint by nested validation on the training rows, or abstain",
+        [
+            "augmint tune photos/ -o tuned/ && augmint run photos/ -o more/ --config tuned/config.yaml",
+            "augmint tune photos/ -o tuned/ --trials 60 --time 1h --pool unsorted/",
+            "augmint tune cells/ -o tuned/ --method noise,classic --strategy auto --student probe --margin 0.5",
+        ],
+        _late("augmint.cli.tuning", "tune"),
+    )
+    parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
+    parser.add_argument("-o", "--out", required=True, help="folder for tune.json and config.yaml; goes on where it was")
+    what = parser.add_argument_group("what is searched")
+    what.add_argument("--method", default="", metavar="A,B,C", help="methods (default: those that fit in no time)")
+    what.add_argument("--model", default="", metavar="A,B", help="codecs (default: tiny-image)")
+    what.add_argument("--pool", metavar="DIR", help="unlabelled samples; adds retrieval")
+    what.add_argument("--strategy", help="as in run; the amount is searched where there is none")
+    what.add_argument("--judge", help="encoder that the gates look through")
+    what.add_argument("--label", metavar="COL", help="metadata column with the label")
+    what.add_argument("--group", metavar="COL", help="metadata column with the group; its rows stay together")
+    what.add_argument("--size", type=int, help="working size in pixels; 0 chooses (default)")
+    what.add_argument("--seed", type=int, help="of every random stream (default: 0)")
+    _search_flags(parser, trials=30)
+    how = parser.add_argument_group("how to run it")
+    how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    how.add_argument("--fresh", action="store_true", help="throw away an earlier search in the folder")
+
+
+def _search_flags(parser: _Parser, trials: int, title: str = "how long, for whom, and when data may ship") -> None:
+    search = parser.add_argument_group(title)
+    search.add_argument("--trials", type=int, metavar="N", help=f"most candidates (default: {trials})")
+    search.add_argument("--time", default="", metavar="TIME", help="of the search: 1h, 10m, 90s (default: no limit)")
+    search.add_argument("--student", help="who is to get better: scratch (default) or probe")
+    search.add_argument("--margin", type=float, metavar="POINTS", help="loss of accuracy to rule out (default: 1)")
+    search.add_argument("--updates", type=int, metavar="N", help="steps of every training (default: 150)")
 
 
 def _report(commands: Commands[_Parser], name: str) -> None:
@@ -310,6 +351,7 @@ COMMANDS: dict[str, Callable[[Commands[_Parser], str], None]] = {
     "quickstart": _quickstart,
     "inspect": _inspect,
     "run": _run,
+    "tune": _tune,
     "report": _report,
     "evaluate": _evaluate,
     "verify": _verify,

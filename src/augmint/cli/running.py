@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from augmint.cli.show import Console, console_of, show_page
+from augmint.cli.tuning import tuning_of
+from augmint.core.errors import UsageError
 from augmint.pipeline.augment import Execution, Result, plan_from
 from augmint.pipeline.augment import run as run_plan
+from augmint.pipeline.auto import QUICK
 from augmint.pipeline.estimate import Estimate, estimate
+from augmint.pipeline.plan import AUTO
 from augmint.pipeline.quickstart import quickstart as run_quickstart
 from augmint.pipeline.reporting import PAGE
 from augmint.pipeline.sources import Inputs
@@ -46,6 +50,13 @@ def run(args: argparse.Namespace) -> int:
     plan = plan_from(Path(args.config) if args.config else None, values, args.set)
     pool, base = (Path(path) if path is not None else None for path in (args.pool, args.base))
     inputs = Inputs(Path(args.data), pool, base)
+    if args.dry_run and plan.method == AUTO:
+        raise UsageError(
+            "--dry-run with --method auto",
+            expected="a method whose run can be forecast",
+            do="name a method, or search first: augmint tune",
+            code="auto",
+        )
     if args.dry_run:
         forecast = estimate(plan, inputs, Path(args.out), args.workers, args.device)
         _show_estimate(console, forecast)
@@ -53,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     execution = Execution(args.workers, args.device, args.max_skipped, args.fresh)
     begin = time.monotonic()
     with console.progress() as progress:
-        result = run_plan(plan, inputs, Path(args.out), execution, progress)
+        result = run_plan(plan, inputs, Path(args.out), execution, progress, tuning_of(args, QUICK))
     _show_result(console, result, time.monotonic() - begin)
     return result.exit_code
 
@@ -72,6 +83,8 @@ def _show_result(console: Console, result: Result, seconds: float, **more: Any) 
         console.text(f"skipped {len(result.skipped)} of {result.total} inputs: see {result.out / 'skipped.jsonl'}")
     for problem in result.problems:
         console.warn(f"failed: {problem}")
+    if result.abstained:
+        console.warn(f"abstained: nothing was added, the originals are written as they are ({result.tuned})")
     console.text(f"wrote {result.out} in {seconds:.1f} s; look at {result.out / PAGE}")
 
 

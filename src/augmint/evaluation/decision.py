@@ -116,7 +116,13 @@ class Verdict:
 
 
 def decide(
-    without: OutOfFold, minted: OutOfFold, labels: I64, *, margin: float = 0.01, units: npt.NDArray[Any] | None = None
+    without: OutOfFold,
+    minted: OutOfFold,
+    labels: I64,
+    *,
+    margin: float = 0.01,
+    looks: int = 1,
+    units: npt.NDArray[Any] | None = None,
 ) -> Verdict:
     """The rule.
 
@@ -124,6 +130,7 @@ def decide(
         without: predictions of the student on real rows alone; ``minted``: with the candidate's rows, same folds.
         labels: class of each row.
         margin: loss of hit rate that would be tolerable; shares, not points.
+        looks: candidates that these rows have been asked about, this one among them; the level is shared.
         units: rows that belong together have the same number; each row is its own by default.
 
     Raises:
@@ -136,7 +143,8 @@ def decide(
     repeats, rows = without.fold.shape
     together = np.arange(rows) if units is None else units
     hits, information = gains(without, minted, labels, together)
-    ship, reason = _rule(hits, information, len(np.unique(together)), repeats, margin)
+    level = (LEVEL if repeats > 1 else LEVEL_ONE) / looks
+    ship, reason = _rule(hits, information, len(np.unique(together)), level, margin)
     return Verdict(ship, reason, hits, information, rows, repeats)
 
 
@@ -147,23 +155,19 @@ def gains(without: OutOfFold, minted: OutOfFold, labels: I64, units: npt.NDArray
     return hits, information
 
 
-def _rule(hits: Gain, information: Gain, units: int, repeats: int, margin: float) -> tuple[bool, str]:
-    points, level = 100.0 * hits.mean, LEVEL if repeats > 1 else LEVEL_ONE
+def _rule(hits: Gain, information: Gain, units: int, level: float, margin: float) -> tuple[bool, str]:
+    points = 100.0 * hits.mean
     if units < LEAST_ROWS:
         return False, f"{units} rows to validate on are too few to tell (at least {LEAST_ROWS})"
     if hits.mean <= 0:
         return False, f"not better on average ({points:+.1f} points)"
     if not information.p_value <= level:
-        return (
-            False,
-            f"{points:+.1f} points may be chance (p {information.p_value:.2g} of the log-loss, {level:g} needed)",
-        )
+        chance = f"p {information.p_value:.2g} of the log-loss, {level:.2g} needed"
+        return False, f"{points:+.1f} points may be chance ({chance})"
     low = 100.0 * hits.low(GUARD)
     if not low > -100.0 * margin:
-        return (
-            False,
-            f"a loss beyond the margin of {100 * margin:g} points is not ruled out ({points:+.1f}, low {low:.1f})",
-        )
+        far = f"{points:+.1f} points, low {low:.1f}"
+        return False, f"a loss beyond the margin of {100 * margin:g} points is not ruled out ({far})"
     return True, f"{points:+.1f} points, p {information.p_value:.2g} of the log-loss"
 
 

@@ -37,6 +37,7 @@ class Arm:
         factor: rows after / rows before, for arms with a method.
         label_by: as in :class:`~augmint.pipeline.plan.Plan`.
         needs_pool: the method picks from unlabelled samples.
+        gates: quality filters of the children; None for those of the table.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Arm:
     factor: float = 3.0
     label_by: str = "auto"
     needs_pool: bool = False
+    gates: tuple[str, ...] | None = None
 
     @property
     def rewrites(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from augmint.engine import Local, intra_op_threads
 from augmint.pipeline.anchors import AnchorOrder, anchors_of
 from augmint.pipeline.assemble import assemble
 from augmint.pipeline.assembly import Assembly
+from augmint.pipeline.auto import QUICK, settle
 from augmint.pipeline.barrier import Barrier, Chooser
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.films import make_films
@@ -28,7 +29,7 @@ from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.picking import MakePicker, PickOrder
-from augmint.pipeline.plan import Plan, apply_settings, make_plan, read_config
+from augmint.pipeline.plan import AUTO, Plan, apply_settings, make_plan, read_config
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.quality import write_scores
 from augmint.pipeline.reporting import write_report
@@ -36,6 +37,7 @@ from augmint.pipeline.second import base_latents, embedded_base, encode_jobs, en
 from augmint.pipeline.setup import Setup, prepare
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.sums import format_sums
+from augmint.pipeline.tuning import Tuning
 from augmint.pipeline.workers import MakeDrawer, MakeEncoder, OnDisk
 
 
@@ -69,6 +71,8 @@ class Result:
         fallbacks: number of children by note, where a method did something else than its name says.
         exit_code: 0, or 1 when fewer were made than asked or too many inputs were skipped.
         problems: one line for each reason of exit code 1.
+        abstained: nothing was made because tuning found nothing that should be added.
+        tuned: why tuning decided as it did; "" where a method was named.
     """
 
     out: Path
@@ -81,6 +85,8 @@ class Result:
     total: int
     fallbacks: dict[str, int]
     problems: tuple[str, ...] = ()
+    abstained: bool = False
+    tuned: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -99,6 +105,7 @@ def augment(
     device: str = "cpu",
     max_skipped: float = 0.05,
     fresh: bool = False,
+    tuning: Tuning = QUICK,
     progress: Progress | None = None,
     **values: Any,
 ) -> Result:
@@ -117,6 +124,7 @@ def augment(
         device: torch device of the models.
         max_skipped: share of unusable inputs above which the result has exit code 1.
         fresh: throw away an earlier run in ``out``.
+        tuning: how ``method="auto"`` searches.
         progress: receives stages and messages.
         values: keys of the plan: ``model, method, method_options, factor, strategy, seed, gates, label_by, ...``.
 
@@ -130,7 +138,7 @@ def augment(
     plan = plan_from(Path(config) if config else None, values)
     execution = Execution(workers, device, max_skipped, fresh)
     inputs = Inputs(Path(data), Path(pool) if pool else None, Path(base) if base else None)
-    return run(plan, inputs, Path(out), execution, progress or Progress())
+    return run(plan, inputs, Path(out), execution, progress or Progress(), tuning)
 
 
 def plan_from(config: Path | None, values: Mapping[str, Any], settings: Sequence[str] = ()) -> Plan:
@@ -147,15 +155,20 @@ def _overlap(key: str, other: str) -> bool:
     return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
-def run(plan: Plan, inputs: Inputs, out: Path, execution: Execution, progress: Progress) -> Result:
-    """Carry out a plan in a folder; see :func:`augment`."""
-    manifest = Manifest(out)
+def run(
+    plan: Plan, inputs: Inputs, out: Path, execution: Execution, progress: Progress, tuning: Tuning = QUICK
+) -> Result:
+    """Carry out a plan in a folder; see :func:`augment`. Where its method is auto, ``tuning`` settles it first."""
+    manifest, tuned = Manifest(out), ""
     started = time.time()
+    if plan.method == AUTO:
+        found = settle(plan, inputs, out, tuning, execution.device, execution.fresh, progress)
+        plan, tuned, execution = found.plan, found.reason, replace(execution, fresh=False)
     with prepare(plan, inputs, manifest, execution.fresh, execution.device, progress) as setup:
         manifest.event("start", workers=execution.workers, device=execution.device)
         job = _Run(setup, Local(execution.workers, setup.plan.threads), progress)
         with intra_op_threads(setup.plan.threads):
-            result = job.carry_out(execution)
+            result = replace(job.carry_out(execution), abstained=plan.abstained, tuned=tuned)
         write_run_facts(setup, execution, started, result)
         write_report(manifest)
         manifest.event("done", made=sum(result.made.values()))
@@ -175,6 +188,8 @@ def write_run_facts(setup: Setup, execution: Execution, started: float, result: 
         "seconds": round(time.time() - started, 3),
         "leak_check": "none",
         "judge": "shared" if setup.judge_is_shared else "independent",
+        "abstained": result.abstained,
+        "tuned": result.tuned,
         "problems": list(result.problems),
     }
     manifest.write(manifest.out / "run.json", (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())

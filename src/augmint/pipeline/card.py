@@ -17,13 +17,10 @@ from augmint.pipeline.quality import SHARED, Quality
 
 def data_card(assembly: Assembly) -> str:
     """The card: loader configuration, counts before and after, methods, models and their licences, limits."""
-    setup, plan = assembly.setup, assembly.setup.plan
-    made = sum(assembly.barrier.made(name) for name in assembly.asked)
     parts = [
         "---\n" + yaml.safe_dump(_front_matter(assembly), sort_keys=False, allow_unicode=True) + "---\n",
         "# Data set made with augmint\n",
-        f"{sum(assembly.before.values())} real and {made} synthetic training samples, `{plan.recipe}`"
-        f"{'' if plan.rewrites else f' with `{setup.model.name}` at {plan.size} px'}, seed {plan.seed}.\n",
+        _ABSTAINED if assembly.setup.plan.abstained else _summary(assembly),
         "## Classes, in order\n",
         _class_table(assembly),
         "## Do they help?\n",
@@ -56,6 +53,15 @@ def _scores(quality: Quality | None) -> str:
             both[0] = score.note
         lines.append(f"| {score.name} | {' | '.join(both)} | {score.better} |")
     return "\n".join(lines) + "\n"
+
+
+def _summary(assembly: Assembly) -> str:
+    setup, plan = assembly.setup, assembly.setup.plan
+    made = sum(assembly.barrier.made(name) for name in assembly.asked)
+    return (
+        f"{sum(assembly.before.values())} real and {made} synthetic training samples, `{plan.recipe}`"
+        f"{'' if plan.rewrites else f' with `{setup.model.name}` at {plan.size} px'}, seed {plan.seed}.\n"
+    )
 
 
 def _front_matter(assembly: Assembly) -> dict[str, Any]:
@@ -119,6 +125,11 @@ def _measured(assembly: Assembly) -> list[str]:
     own = [f"the method's own measure of its fit: {said} (`docs/methods/{plan.method}.md`)"] if said else []
     return [f"- {line}" for line in (*own, *told_by_fit(plan, fit))]
 
+
+_ABSTAINED = """\
+`abstained: true`. Nothing was added: a search found no synthetic samples that were shown to help a model trained on
+these. All samples are real.
+"""
 
 _COLUMNS = """\
 `file_name`, `label`, `is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`; an original is its own; `pool:ID`

@@ -8,7 +8,6 @@ student ends in a file, and the same command does what has none.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import tempfile
@@ -31,9 +30,9 @@ from augmint.pipeline.lift_pairs import MakeMeasurer, PairJob, pair_path
 from augmint.pipeline.lift_plan import LiftPlan, shots_name
 from augmint.pipeline.lift_table import cell_facts, conclusion, lifts_of, read_cell, transfers
 from augmint.pipeline.machine import machine_facts
-from augmint.pipeline.manifest import Manifest, dump_json
+from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.progress import Progress
-from augmint.pipeline.setup import check_folder, compare_identity, refuse_other_command, remove_earlier
+from augmint.pipeline.setup import check_folder, opened
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.splits import ALL, Pairs, choose_shots, make_pairs
 
@@ -229,7 +228,7 @@ class _Run:
     def carry_out(self, manifest: Manifest, fresh: bool) -> LiftResult:
         deadline = time.time() + self.seconds
         cells = {shots: make_pairs(self.data.rows, shots, self.plan.pairs, self.plan.seed) for shots in self.plan.shots}
-        with _opened(manifest, self.identity(), fresh):
+        with opened(manifest, self.identity(), fresh, OURS):
             jobs = [job for shots, pairs in cells.items() for job in self._jobs(manifest, shots, pairs)]
             self._tell(cells, jobs)
             left = self._measure(manifest, jobs, deadline)
@@ -308,22 +307,3 @@ class _Run:
         said = tuple(conclusion(cell, lifts_of(cell, names, plan.metric) if cell.done else {}) for cell in found)
         problems = (f"the time was up before {left} pairs; the same command does them",) if left else ()
         return LiftResult(manifest.out, facts, said, problems)
-
-
-@contextlib.contextmanager
-def _opened(manifest: Manifest, identity: Mapping[str, object], fresh: bool) -> Iterator[None]:
-    """The folder, locked and known to hold this plan."""
-    try:
-        manifest.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"-o {manifest.out}: {error.strerror}", expected="a folder to write", do="change -o"
-        ) from error
-    with manifest.lock():
-        refuse_other_command(manifest, "evaluate")
-        if fresh:
-            remove_earlier(manifest.out, OURS)
-        compare_identity(manifest, identity)
-        manifest.open()
-        manifest.write(manifest.home / "plan.json", (dump_json(identity) + "\n").encode())
-        yield

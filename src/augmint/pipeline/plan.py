@@ -23,6 +23,9 @@ from augmint.synthesizers import TABLE as METHODS
 
 Options = Mapping[str, Any]
 LABEL_BY = ("auto", "parents", "judge")
+AUTO = "auto"
+"""In place of a method: let a search decide, or abstain."""
+
 DEFAULT_GATES = ("consistency", "novelty", "realism", "diversity")
 _RANGES = {
     "factor": (1.0, 1000.0),
@@ -43,7 +46,8 @@ class Plan:
         model: card of the codec that encodes and decodes.
         size: working size in pixels, the side to which every image is scaled for the model; 0 chooses it from
             the data (128 or 256) and the resolved plan says which.
-        method: synthesizer, or a hand-made transform; ``method_options`` are its fields.
+        method: synthesizer, or a hand-made transform; ``method_options`` are its fields. "auto" stands for a search
+            that settles it and more, or abstains; the resolved plan says for what.
         then: hand-made transform that every child goes through, rows of a pool too; "" for none. ``then_options`` are
             its fields.
         judge: card of the encoder in whose space gates look at the children.
@@ -62,6 +66,7 @@ class Plan:
         threads: threads inside one operation; changes the last bits of sums, so it belongs to the result.
         synthetic_only: write the children without the originals.
         keep_metadata: keep EXIF and other identifying segments in the originals.
+        abstained: tuning found nothing that should be added: nothing is made, the originals are written.
     """
 
     model: str = "tiny-image"
@@ -85,12 +90,20 @@ class Plan:
     threads: int = 1
     synthetic_only: bool = False
     keep_metadata: bool = False
+    abstained: bool = False
 
     def __post_init__(self) -> None:
         for name in _RANGES:
             _check_range(name, getattr(self, name))
         if self.label_by not in LABEL_BY:
             raise unknown("label_by", self.label_by, LABEL_BY)
+        if self.abstained and (self.factor != 1.0 or self.strategy):
+            raise UsageError(
+                f"abstained with factor {self.factor:g}" + (f", strategy {self.strategy!r}" if self.strategy else ""),
+                expected="factor 1 and no strategy: nothing is made",
+                do="remove abstained, or the others",
+                code="abstained",
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values in the order of the fields, ready for YAML or JSON."""
@@ -176,10 +189,13 @@ def make_plan(values: Mapping[str, Any], *, where: Mapping[str, str] | None = No
 
 def _check_names(plan: Plan, places: Mapping[str, str]) -> None:
     """The method and the gates exist and take their options."""
-    with _at(places, "method"):
-        family(plan.method)
-    with _at(places, "method_options"):
-        plan.rewriter() if plan.rewrites else plan.synthesizer()
+    if plan.method == AUTO:
+        _check_auto(plan)
+    else:
+        with _at(places, "method"):
+            family(plan.method)
+        with _at(places, "method_options"):
+            plan.rewriter() if plan.rewrites else plan.synthesizer()
     _check_then(plan, places)
     for name in plan.gates:
         with _at(places, "gates"):
@@ -187,6 +203,18 @@ def _check_names(plan: Plan, places: Mapping[str, str]) -> None:
     for name in dict.fromkeys((*plan.gates, *plan.gate_options)):
         with _at(places, f"gate_options.{name}"):
             plan.gate(name)
+
+
+def _check_auto(plan: Plan) -> None:
+    """What a search settles cannot be set, and originals must be written should it abstain."""
+    set_ = [name for name in ("method_options", "then", "synthetic_only") if getattr(plan, name)]
+    if set_:
+        raise UsageError(
+            f"method auto with {', '.join(set_)}",
+            expected="neither options nor then, which the search settles, and the originals in the output",
+            do=f"leave out {', '.join(set_)}, or name a method",
+            code="auto",
+        )
 
 
 def _check_then(plan: Plan, places: Mapping[str, str]) -> None:

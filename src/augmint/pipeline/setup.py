@@ -254,6 +254,32 @@ def remove_earlier(out: Path, names: Sequence[str] = OURS) -> None:
             target.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def opened(manifest: Manifest, identity: Mapping[str, object], fresh: bool, names: Sequence[str]) -> Iterator[None]:
+    """A folder that is no run (a lift, a search), locked and known to hold what ``identity`` says.
+
+    Args:
+        manifest: of the folder.
+        identity: what it is the result of; its "command" is the one that writes it.
+        fresh: remove the ``names`` of an earlier one first.
+        names: at the top of the folder, that are ours.
+    """
+    try:
+        manifest.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"-o {manifest.out}: {error.strerror}", expected="a folder to write", do="change -o"
+        ) from error
+    with manifest.lock():
+        refuse_other_command(manifest, str(identity["command"]))
+        if fresh:
+            remove_earlier(manifest.out, names)
+        compare_identity(manifest, identity)
+        manifest.open()
+        manifest.write(manifest.home / "plan.json", (dump_json(identity) + "\n").encode())
+        yield
+
+
 def identity(setup: Setup) -> dict[str, object]:
     """What a folder is the run of: plan, models, data listings, version."""
     second = {name: _digest(source.entries, source.entries) for name, source in setup.sources.items()}

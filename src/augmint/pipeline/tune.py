@@ -20,7 +20,7 @@ from augmint.core.types import I64, Budget
 from augmint.evaluation.decision import LEAST_ROWS, OutOfFold, Verdict, decide, gains
 from augmint.pipeline.arms import NONE, Arm
 from augmint.pipeline.minting import Fold
-from augmint.pipeline.validation import MintSet, Validator, deal, joined, provable
+from augmint.pipeline.validation import MintSet, TimeUp, Validator, deal, joined, provable
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class Scheme:
     folds: int = 4
     repeats: int = 2
     hopeless: float = 0.35
+
+    def __post_init__(self) -> None:
+        if self.folds < 3 or self.repeats < 1:
+            raise ValueError(f"folds = {self.folds} must be >= 3 and repeats = {self.repeats} >= 1")
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def _screened(
         return candidates[0], ({"name": candidates[0].name},), at, folds
     fold = deal(bench.rows, at, folds, np.random.default_rng(bench.seed))
     out = at[fold == 0]
-    tables = [_single(bench.predict(arm, out, "choice")) for arm in (reference, *candidates)]
+    tables = [single(bench.predict(arm, out, "choice")) for arm in (reference, *candidates)]
     rows: list[dict[str, Any]] = []
     for arm, own in zip(candidates, tables[1:], strict=True):
         hits, information = gains(tables[0], own, bench.rows.labels[out], bench.rows.units[out])
@@ -114,19 +118,40 @@ def _screened(
     return candidates[best], tuple(rows), at[fold != 0], folds - 1
 
 
-def _single(probability: Any) -> OutOfFold:
+def single(probability: Any) -> OutOfFold:
     """One repeat of one fold."""
     return OutOfFold(probability[None], np.zeros((1, len(probability)), np.int64))
 
 
-def prove(bench: Validator, arm: Arm, reference: Arm, at: I64, folds: int, scheme: Scheme, margin: float) -> Verdict:
-    """The rule on these rows; repeats end early where there is no hope, which can only lead to abstaining."""
-    parts: list[tuple[OutOfFold, OutOfFold]] = []
-    while True:
-        repeat = len(parts)
-        parts.append((bench.out_of_fold(reference, at, folds, repeat), bench.out_of_fold(arm, at, folds, repeat)))
-        without, minted = (joined(side) for side in zip(*parts, strict=True))
-        verdict = decide(without, minted, bench.rows.labels[at], margin=margin, units=bench.rows.units[at])
-        hopeless = verdict.hits.mean <= -margin or verdict.information.p_value > scheme.hopeless
-        if hopeless or len(parts) >= scheme.repeats:
+def prove(
+    bench: Validator,
+    arm: Arm,
+    reference: Arm,
+    at: I64,
+    folds: int,
+    scheme: Scheme,
+    margin: float,
+    *,
+    looks: int = 1,
+) -> Verdict:
+    """The rule on these rows; repeats end early where there is no hope, which can only lead to abstaining.
+
+    Raises:
+        TimeUp: before the first repeat was done; later the verdict is of the repeats that were.
+    """
+    parts: list[list[OutOfFold]] = []
+    verdict: Verdict | None = None
+    for repeat in range(scheme.repeats):
+        try:
+            parts.append([bench.out_of_fold(own, at, folds, repeat) for own in (reference, arm)])
+        except TimeUp:
+            if verdict is None:
+                raise
             return verdict
+        without, minted = (joined(side) for side in zip(*parts, strict=True))
+        units = bench.rows.units[at]
+        verdict = decide(without, minted, bench.rows.labels[at], margin=margin, looks=looks, units=units)
+        if verdict.hits.mean <= -margin or verdict.information.p_value > scheme.hopeless:
+            break
+    assert verdict is not None
+    return verdict

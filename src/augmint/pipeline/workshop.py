@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -34,11 +34,13 @@ class Workshop:
         plan: of the lift.
         rows: whether methods and students are given rows, so that no model is needed.
         device: of the models.
+        keys: further keys of the plan of every minting.
     """
 
     plan: LiftPlan
     rows: bool
     device: str = "cpu"
+    keys: Mapping[str, Any] = field(default_factory=dict)
     _models: dict[tuple[str, int | None], Remembered] = field(default_factory=dict, repr=False)
 
     def encoder(self, name: str, size: int | None = None) -> Remembered:
@@ -57,7 +59,8 @@ class Workshop:
         """What the arm's method makes of the fold; nothing for an arm without one."""
         if not arm.method:
             return Children(y=np.zeros((0, len(fold.classes)), np.float32))
-        keys: dict[str, Any] = {"judge": self.plan.judge, "gates": list(self.plan.gates), "size": self.plan.size}
+        gates = self.plan.gates if arm.gates is None else arm.gates
+        keys: dict[str, Any] = {"judge": self.plan.judge, "gates": list(gates), "size": self.plan.size, **self.keys}
         return mint(arm.plan(seed, **keys), fold, self.tools(arm))
 
     def training_set(self, arm: Arm, fold: Fold, children: Children, seed: int) -> TrainingSet:

@@ -1,0 +1,72 @@
+"""Candidates: all of them can be built, and the first ones are the methods as they are."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from augmint.classic import TABLE as CLASSIC
+from augmint.core import registry
+from augmint.core.errors import UsageError
+from augmint.pipeline.plan import DEFAULT_GATES, family
+from augmint.pipeline.search_space import STRENGTHS, Dice, SearchSpace, name_of
+from augmint.synthesizers import TABLE as METHODS
+
+EVERYTHING = SearchSpace.of(tuple(STRENGTHS), pictures=True, pool=500, real=50, classes=10)
+
+
+def test_every_candidate_has_a_plan() -> None:
+    rng = np.random.default_rng(0)
+    arms = [EVERYTHING.suggest(Dice(rng)) for _ in range(200)]
+    assert {arm.method for arm in arms} == set(STRENGTHS)
+    for arm in arms:
+        plan = arm.plan(0, gates=list(arm.gates or ()))
+        assert (plan.method, plan.gates, plan.factor) == (arm.method, arm.gates, arm.factor)
+        assert arm.method == "retrieval" or 1.5 <= arm.factor <= 6
+        assert arm.needs_pool == (arm.method == "retrieval")
+    assert any(arm.then for arm in arms) and not any(arm.then for arm in arms if arm.method == "classic")
+
+
+def test_first_trials_are_the_methods_as_they_are() -> None:
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study()
+    for params in EVERYTHING.first():
+        study.enqueue_trial(params)
+    for name in STRENGTHS:
+        arm = EVERYTHING.suggest(study.ask())
+        room = family(name)
+        table = CLASSIC if room == "classic" else METHODS
+        usual = {f.name: f.default for f in dataclasses.fields(registry.lookup(room, "method", table, name))}
+        assert arm.method == name and arm.then == "" and arm.gates == DEFAULT_GATES
+        assert {key: usual[key] for key in arm.options} == dict(arm.options)
+
+
+def test_no_more_is_asked_of_a_pool_than_it_has() -> None:
+    few = SearchSpace.of(("retrieval",), pictures=True, pool=30, real=20, classes=2)
+    arms = [few.suggest(Dice(np.random.default_rng(seed))) for seed in range(20)]
+    assert max(arm.factor for arm in arms) <= 2.5
+
+
+def test_a_strategy_leaves_the_amount_alone() -> None:
+    space = SearchSpace.of((), pictures=False, pool=0, strategy="auto")
+    arm = space.suggest(Dice(np.random.default_rng(0)))
+    assert name_of(arm, "auto").endswith((" auto", " auto, gates none", " auto, gates consistency"))
+    assert "factor" not in space.first()[0] and "then" not in space.first()[0]
+
+
+def test_the_parts_of_the_mixture_make_as_much_as_one() -> None:
+    parts = EVERYTHING.mixture()
+    assert sum(part.factor - 1 for part in parts) == pytest.approx(2.0)
+    assert [part.method for part in parts] == list(STRENGTHS)
+
+
+def test_methods_that_cannot_work_are_refused() -> None:
+    with pytest.raises(UsageError, match="without a pool"):
+        SearchSpace.of(("retrieval",), pictures=True, pool=0)
+    with pytest.raises(UsageError, match="on rows"):
+        SearchSpace.of(("classic",), pictures=False, pool=0)
+    with pytest.raises(UsageError, match="nois"):
+        SearchSpace.of(("nois",), pictures=True, pool=0)

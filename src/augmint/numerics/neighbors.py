@@ -44,7 +44,7 @@ def nearest(query: F32, rows: F32, k: int, *, same: bool = False) -> tuple[F32, 
     distance, index = np.zeros((n, k), np.float32), np.zeros((n, k), np.int64)
     if k == 0 or n == 0:
         return distance, index
-    largest = max(float(max(x.max(), -x.min())) for x in (query, rows))
+    largest = max(float(max(x.max(), -x.min())) for x in ((rows,) if same else (query, rows)))
     if largest and not 1.0 / LARGE < largest < LARGE:
         scale = np.float32(2.0 ** -float(np.clip(np.frexp(largest)[1], -126, 126)))
         distance, index = nearest(query * scale, rows * scale, k, same=same)

@@ -10,6 +10,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import repeat
 from typing import ClassVar, Literal, Self
 
@@ -99,7 +100,6 @@ class Neighborhood:
         label: (m,) their class.
         length: (m,) their valid length, -1 where rows are not ragged.
         rms: (k,) spread that a class of fewer than two rows borrows from the others; 0 of other classes.
-        position: row of each id.
         near: (rows of the class, k) of the classes whose neighbours are known, by (class, k).
         asked: rows whose neighbours were asked for, by (class, k).
     """
@@ -109,12 +109,13 @@ class Neighborhood:
     label: I64
     length: I64
     rms: F32
-    position: dict[str, int] = field(init=False, repr=False)
     near: dict[tuple[int, int], I64] = field(init=False, repr=False, default_factory=dict)
     asked: Counter[tuple[int, int]] = field(init=False, repr=False, default_factory=Counter)
 
-    def __post_init__(self) -> None:
-        self.position = {name: i for i, name in enumerate(self.names.tolist())}
+    @cached_property
+    def position(self) -> dict[str, int]:
+        """Row of each id."""
+        return {name: i for i, name in enumerate(self.names.tolist())}
 
     @classmethod
     def of(cls, real: Latents, who: str) -> Self:

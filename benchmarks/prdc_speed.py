@@ -5,9 +5,9 @@ the whole process, `added_mib` what the call added to libraries and rows. Bounds
 peak, numbers equal to 1e-4.
 
 Then each of our scores at 10,000, 25,000 and 50,000 rows on each side. What a score adds to the rows must be flat: from
-one size to the next it may grow by 1.5 times what the rows themselves grow by (`growth`, in sizes of both sets of rows; a
-matrix of all distances would grow by about 73 of them). Searching neighbours takes a copy of one set and holds some pairs
-for each row, 1 to 2 KiB whatever the width.
+one size to the next it may grow by 1.5 times what the rows themselves grow by (`growth`, in sizes of both sets of rows;
+a matrix of all distances would grow by about 73 of them). Searching neighbours takes a copy of one set and holds some
+pairs for each row, 1 to 2 KiB whatever the width.
 
     python benchmarks/prdc_speed.py        # writes benchmarks/results/prdc_speed.json; quick: --rows 2000 --turns 1
 """

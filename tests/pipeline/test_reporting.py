@@ -34,7 +34,8 @@ ARMS = {
 CELL = {"student": "probe", "shots": 5, "status": "done", "scheme": "disjoint", "pairs": 4, "arms": ARMS}
 LIFT = {
     "version": 1, "data": "digits", "metric": "accuracy", "students": ["probe"], "shots": [5, 50], "arms": [],
-    "budget": {"updates": 150, "batch": 32, "trials": 1}, "transfer": [], "machine": {},
+    "budget": {"updates": 150, "batch": 32, "trials": 1}, "machine": {},
+    "transfer": [{"shots": "5", "arm": "noise", "fraction": 0.4, "headline": "closes 40 %"}],
     "cells": [CELL, {**CELL, "shots": 50, "status": "not run", "scheme": None, "pairs": 0, "arms": {}}],
 }  # fmt: skip
 
@@ -95,6 +96,14 @@ def test_the_map_has_every_row_of_a_small_run(first_run):
     assert len(clouds["minted"].at) == clouds["minted"].total == sum(first_run.result.made.values())
 
 
+def test_the_map_shows_held_out_rows_where_there_are_any(tmp_path):
+    data = write_digits(tmp_path / "in/train", {"0": 5, "1": 5}).parent
+    write_digits(data / "test", {"0": 9, "1": 8})
+    am.augment(data, tmp_path / "o", **PLAIN)
+    clouds = {cloud.kind: cloud.total for cloud in facts_of(tmp_path / "o").map.clouds}
+    assert clouds == {"real": 10, "minted": 10, "held-out": 17}
+
+
 def test_films_begin_and_end_near_their_parents(first_run):
     (film,) = facts_of(first_run.out).films
     assert len(film.frames) == 5
@@ -144,7 +153,7 @@ def test_a_lift_of_another_folder_is_taken_in(finished, tmp_path):
     written = report(finished.out, lift)
     page = written.path.read_text()
     assert "harms: -10.0 points" in page and "1 harm" in page and "Does it help?" not in written.missing
-    assert "This cell was not run." in page
+    assert "This cell was not run." in page and "closes 40 %" in page
     assert verify(finished.out).problems == ()
     shutil.rmtree(lift)
     assert report(finished.out).path.read_text() == page

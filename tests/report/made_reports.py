@@ -48,7 +48,7 @@ def lift(word: str = "interpolation") -> LiftFacts:
         Cell("probe", "all", "not run", "", 0, 20, ()),
         Cell("scratch", "5", "partial", "resampled", 8, 20, arms),
     )
-    return LiftFacts("accuracy", "150 updates", cells, (Transfer("interpolation", "5", 0.4, 0.1, 0.7),))
+    return LiftFacts("accuracy", "150 updates", cells, (Transfer("interpolation", "5", "40 % of the gap"),))
 
 
 def strip(number: int, label: str, name: str = "", side: int = 8) -> Strip:

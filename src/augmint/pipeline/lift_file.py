@@ -30,7 +30,7 @@ def read_lift(path: Path) -> LiftFacts:
         if facts["version"] != VERSION:
             raise ValueError(f"version {facts['version']}")
         cells = tuple(_cell(row) for row in facts["cells"])
-        transfer = tuple(_transfer(row) for row in facts.get("transfer", ()))
+        transfer = tuple(Transfer(row["arm"], str(row["shots"]), row["headline"]) for row in facts.get("transfer", ()))
         return LiftFacts(facts["metric"], _budget(facts.get("budget", {})), cells, transfer)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _not_ours(path, f"{type(error).__name__}: {error}", f"a lift.json of version {VERSION}") from error
@@ -97,11 +97,6 @@ def _arm(name: str, row: Mapping[str, Any]) -> ArmResult:
 
 def _effect(row: Mapping[str, Any]) -> Effect:
     return Effect(_number(row["mean"]), _number(row["low"]), _number(row["high"]), row["verdict"], row["headline"])
-
-
-def _transfer(row: Mapping[str, Any]) -> Transfer:
-    numbers = (_number(row[key]) for key in ("fraction", "low", "high"))
-    return Transfer(row["arm"], str(row["shots"]), *numbers)
 
 
 def _score(name: str, row: Mapping[str, Any]) -> ScoreRow:

@@ -20,7 +20,6 @@ from augmint.pipeline.quality import SCORES, write_scores
 from augmint.pipeline.strips import rejections_of, strips_of
 from augmint.pipeline.sums import parse_sums, vouch
 from augmint.report.facts import ClassRow, Report
-from augmint.report.page import render
 
 PAGE = Path("report") / "index.html"
 CARD = Path("README.md")
@@ -72,6 +71,8 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
 
 def write_report(manifest: Manifest) -> Written:
     """Write the page of a folder whose lock is held, and vouch for it where the folder is a run."""
+    from augmint.report.page import render  # not at the top: matplotlib is slow to load, and every command would pay
+
     root = manifest.out
     run = Finished(root) if Finished.is_at(root) else None
     facts = gather(root, run)

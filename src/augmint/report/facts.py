@@ -172,13 +172,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Transfer:
-    """Share of the gap between the scratch student and the pretrained probe that an arm closes."""
+    """Share of the gap between the scratch student and the pretrained probe that an arm closes, with its interval."""
 
     arm: str
     shots: str
-    fraction: float
-    low: float
-    high: float
+    headline: str
 
 
 @dataclass(frozen=True)

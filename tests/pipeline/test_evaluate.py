@@ -172,6 +172,16 @@ def test_a_pool_holds_none_of_the_data(tmp_path):
         evaluate(data, methods="retrieval", **keys)
 
 
+def test_rows_of_a_pool():
+    x, y = planted_rows(60)
+    pool = np.concatenate([planted_rows(20, seed=9)[0], x[:10], x[:10]])
+    keys = {**KEYS, "shots": 5, "pairs": 1}
+    result = evaluate((x, y), methods="retrieval", pool=pool, **keys)
+    assert 0 < result.facts["cells"][0]["arms"]["retrieval"]["minted"] <= 30
+    only = evaluate((x, y), methods="retrieval", pool=pool[:1], **keys)
+    assert only.facts["cells"][0]["arms"]["retrieval"]["minted"] <= 1
+
+
 def test_arms_of_one_s_own():
     arms = [Arm("weak noise", "noise", {"strength": 0.01}), Arm("strong noise", "noise", {"strength": 0.9})]
     result = evaluate(planted_rows(60), methods=arms, shots=4, pairs=5, **KEYS)

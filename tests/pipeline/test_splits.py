@@ -150,6 +150,16 @@ def test_shots_for_who_names_none(counts, tests, shots):
         assert len(make_pairs(rows, shots, 8, 0).pairs) == 8
 
 
+def test_an_empty_class_is_no_obstacle():
+    rows = rows_of((60, 0, 60))
+    pairs = make_pairs(rows, 5, 6, 0)
+    check(rows, pairs)
+    assert pairs.scheme == "disjoint" and counts_of(rows, pairs.pairs[0].train) == [5, 0, 5]
+    assert choose_shots(rows) == 5
+    grouped = make_pairs(rows_of((60, 0, 60), groups=np.arange(120) // 2), 5, 5, 0)
+    assert grouped.scheme == "disjoint"
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     counts=st.lists(st.integers(2, 40), min_size=2, max_size=4),

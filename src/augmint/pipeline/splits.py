@@ -107,7 +107,8 @@ def make_pairs(rows: Rows, shots: int, count: int, seed: int) -> Pairs:
 
 def choose_shots(rows: Rows, count: int = 8) -> int:
     """Shots for who names none: as many as ``count`` disjoint pairs leave, 5 to 50; below that :data:`ALL`."""
-    least = int(np.bincount(rows.labels[~rows.test], minlength=rows.classes).min())
+    counts = np.bincount(rows.labels[~rows.test])
+    least = int(counts[counts > 0].min())
     share = 1.0 if rows.test.any() else 1.5
     shots = min(50, int(least / (count * share)))
     return shots if shots >= FEWEST else ALL
@@ -196,7 +197,7 @@ class _Maker:
         take = self.takes(at)
         have = np.bincount(self.rows.labels[at], minlength=self.rows.classes)
         # A test part is half as large as a draw, or there are too few rows for so many pairs.
-        if self.shots > take.min() or (have // count < take + -(-take // 2)).any():
+        if self.shots > take[have > 0].min() or (have // count < take + -(-take // 2)).any():
             return None
         order = self._by_class(at, "apart")
         draws = [np.concatenate([own[j * n : (j + 1) * n] for own, n in zip(order, take, strict=True)])
@@ -212,7 +213,7 @@ class _Maker:
         for j in range(count):
             train = self._first(at[(fold == 3 * j) | (fold == 3 * j + 1)], self.takes(at), "groups", j)
             test = at[fold == 3 * j + 2]
-            if len(train) < self.shots * self.rows.classes or 2 * len(test) < len(train):
+            if len(train) < self.shots * len(np.unique(self.rows.labels)) or 2 * len(test) < len(train):
                 return None
             made.append(Pair(train, np.sort(test[:TEST_ROWS])))
         return made

@@ -82,7 +82,7 @@ class CopyFinder:
         self.first, place = _first_of_each(rows)
         self.rows = rows if len(self.first) == len(rows) else rows[self.first]
         self.spacing, own_ratio, beside = _spacing(self.rows)
-        self.threshold = min(_low_quantile(own_ratio[np.isfinite(own_ratio)], quantile), closest)
+        self.threshold = min(low_quantile(own_ratio[np.isfinite(own_ratio)], quantile), closest)
         twin = np.bincount(place)[place] > 1
         near, ratio = own_ratio[place] < self.threshold, np.where(twin, np.float32(0), own_ratio[place])
         self.own = Copies(twin | near, twin, self.first[np.where(twin, place, beside[place])], ratio)
@@ -122,7 +122,7 @@ def _spacing(rows: F32) -> tuple[F32, F32, I64]:
     return around, (apart[:, 0] / left).astype(np.float32), at[:, 0]
 
 
-def _low_quantile(ratio: F32, q: float) -> float:
+def low_quantile(ratio: F32, q: float) -> float:
     """The q quantile by the power law through the 10 % and 50 % quantiles; 0 where there is no ratio."""
     if len(ratio) == 0:
         return 0.0

@@ -1,0 +1,219 @@
+"""The leak guard: what is drawn must not be a near copy of held-out pictures.
+
+    draw units -> [small maps of the held-out pictures] -> leak units -> barrier
+
+No held-out picture is opened before the first children are drawn, so that none can have a part in how they are made.
+A leak unit holds the verdicts on one draw unit; flagged children are dropped before the set gates see them, and drawn
+again in a refill round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from augmint.core.errors import DataError
+from augmint.core.protocols import Format
+from augmint.core.types import Sample
+from augmint.evaluation.leaks import U8, LeakFinder
+from augmint.formats.images import read_image
+from augmint.models.image import small_maps
+from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.progress import Progress
+from augmint.pipeline.setup import PRINTS, Setup, check_source
+from augmint.pipeline.workers import DrawJob, EncodeJob, Room, read_entry
+
+PRINT_UNIT = 64
+_BAR = "prints-bar"
+_REFS = {"splits": "data", "heldout": "heldout"}
+
+
+@dataclass(frozen=True)
+class MakePrinter:
+    """Builds the worker that makes small maps of held-out pictures."""
+
+    room: Room
+
+    def __call__(self) -> PrintWorker:
+        """It needs no model."""
+        return PrintWorker(self.room)
+
+
+@dataclass(frozen=True)
+class PrintWorker:
+    """Reads each held-out picture once."""
+
+    room: Room
+
+    def __call__(self, job: EncodeJob) -> tuple[str, int]:
+        """Write the unit; returns its name and its number of entries."""
+        reader, samples, rows = self.room.open_format(job.source), [], []
+        for entry in job.entries:
+            sample, row = read_entry(reader, entry)
+            rows.append(row)
+            samples += [] if sample is None else [sample]
+        self.room.manifest.commit(job.unit, {"maps": small_maps(samples)}, rows)
+        return job.unit, len(job.entries)
+
+
+@dataclass(frozen=True)
+class LeakJob:
+    """A draw unit to look through."""
+
+    unit: str
+    drawn: str
+
+
+@dataclass(frozen=True)
+class MakeLooker:
+    """Builds the worker of leak units; ``prints`` are the units with the held-out pictures' maps."""
+
+    room: Room
+    prints: tuple[EncodeJob, ...]
+
+    def __call__(self) -> LeakWorker:
+        """Load the maps once."""
+        maps, refs = load_prints(self.room.manifest, self.prints)
+        bar = float(self.room.manifest.load(_BAR).array("bar")[0])
+        return LeakWorker(self.room, LeakFinder(maps, bar), refs)
+
+
+@dataclass(frozen=True)
+class LeakWorker:
+    """Compares the children of a draw unit that passed the row gates with all held-out pictures."""
+
+    room: Room
+    finder: LeakFinder
+    refs: tuple[str, ...]
+
+    def __call__(self, job: LeakJob) -> tuple[str, int]:
+        """Write the unit: how many were compared, and a row for each child that is flagged."""
+        drawn = self.room.manifest.load(job.drawn)
+        kept = [i for i, row in enumerate(drawn.rows[1:]) if row["kept"]]
+        rows: Rows = [{"compared": len(kept)}]
+        if kept:
+            ends, blob = drawn.array("offsets"), drawn.array("blob")
+            contents = [read_image(blob[ends[i] : ends[i + 1]].tobytes())[0] for i in kept]
+            ids = [drawn.rows[i + 1]["id"] for i in kept]
+            found = flagged(self.finder, self.refs, [Sample(*pair) for pair in zip(ids, contents, strict=True)])
+            rows += [{"kept": False, "gate": "leak", **row} for row in found]
+        self.room.manifest.commit(job.unit, {"flagged": np.array([len(rows) - 1])}, rows)
+        return job.unit, len(kept)
+
+
+def flagged(finder: LeakFinder, refs: Sequence[str], samples: Sequence[Sample]) -> Rows:
+    """id, nearest held-out picture, score and threshold of those samples that are near copies."""
+    found = finder.find(small_maps(samples))
+    return [
+        {
+            "id": sample.id,
+            "nearest": refs[found.source[i]],
+            "score": round(float(found.score[i]), 6),
+            "threshold": round(float(found.threshold[i]), 6),
+        }
+        for i, sample in enumerate(samples)
+        if found.near[i]
+    ]
+
+
+def load_prints(manifest: Manifest, jobs: Sequence[EncodeJob]) -> tuple[U8, tuple[str, ...]]:
+    """Maps of all held-out pictures that can be read, and what they are called."""
+    maps, refs = [], list[str]()
+    for job in jobs:
+        unit = manifest.load(job.unit)
+        maps.append(unit.array("maps"))
+        refs += [f"{_REFS[job.source]}:{row['id']}" for row in unit.rows if "skipped" not in row]
+    return np.concatenate(maps), tuple(refs)
+
+
+@dataclass
+class Guard:
+    """The leak stage of a run.
+
+    Attributes:
+        setup: of the run.
+        progress: is told what is held out and cannot be read.
+        work: runs jobs on the engine: (stage, maker, (job, size) of all, jobs to do).
+        skipped: held-out pictures that cannot be read.
+        counts: how many children were compared with how many held-out pictures, and how many were flagged; empty
+            where nothing is held out.
+    """
+
+    setup: Setup
+    progress: Progress
+    work: Callable[[str, Any, list[tuple[Any, int]], list[Any]], None]
+    skipped: Rows = field(default_factory=list)
+    counts: dict[str, float] = field(default_factory=dict)
+
+    def check(self, drawn: Sequence[DrawJob]) -> dict[str, dict[str, Any]]:
+        """The verdicts on those children of these units that are near copies, by id."""
+        manifest = self.setup.room.manifest
+        if not self.setup.guarded or not self.prints:
+            return {}
+        jobs = [LeakJob(f"leak-{job.unit.removeprefix('draw-')}", job.unit) for job in drawn]
+        self._run("leak check", MakeLooker(self.setup.room, self.prints), [(job, PRINT_UNIT) for job in jobs])
+        found: dict[str, dict[str, Any]] = {}
+        for job in jobs:
+            head, *rows = manifest.load(job.unit).rows
+            found |= {row["id"]: row for row in rows}
+            self.counts["children"] += head["compared"]
+        self.counts["flagged"] += len(found)
+        return found
+
+    @cached_property
+    def prints(self) -> tuple[EncodeJob, ...]:
+        """The units with the maps of what is held out, finished now; none where no picture can be read."""
+        room = self.setup.room
+        jobs = tuple(job for source in self.setup.guarded for job in self._jobs(source))
+        for source, entries in self.setup.guarded.items():
+            check_source(room, source, entries, PRINTS[source])
+        self._run("held-out", MakePrinter(room), [(job, len(job.entries)) for job in jobs])
+        for job in jobs:
+            bad = [row for row in room.manifest.load(job.unit).rows if "skipped" in row]
+            # Those of the data's own splits are told where the splits are written.
+            self.skipped += [{**row, "source": "heldout"} for row in bad if job.source == "heldout"]
+        maps, _ = load_prints(room.manifest, jobs)
+        self._tell(len(maps))
+        if not len(maps):
+            return ()
+        if not room.manifest.finished(_BAR):
+            room.manifest.commit(_BAR, {"bar": np.array([LeakFinder(maps).bar])}, [])
+        bar = round(float(room.manifest.load(_BAR).array("bar")[0]), 6)
+        self.counts |= {"held_out": len(maps), "children": 0, "flagged": 0, "bar": bar}
+        return jobs
+
+    def _tell(self, usable: int) -> None:
+        heldout = self.setup.heldout
+        if self.skipped:
+            self.progress.say(f"warning: heldout: {len(self.skipped)} samples cannot be used; see skipped.jsonl")
+        if heldout and len(self.skipped) == len(heldout.entries):
+            raise DataError(
+                f"--heldout {heldout.path}: none of its {len(heldout.entries)} samples can be read",
+                expected="pictures",
+                do="check --heldout",
+                code="no-samples",
+            )
+        if not usable:
+            self.progress.say("warning: no held-out picture can be read: leak_check: none")
+
+    def _jobs(self, source: str) -> list[EncodeJob]:
+        entries = self.setup.guarded[source]
+        starts = range(0, len(entries), PRINT_UNIT)
+        return [
+            EncodeJob(f"{PRINTS[source]}-{n:05d}", entries[start : start + PRINT_UNIT], source)
+            for n, start in enumerate(starts)
+        ]
+
+    def _run(self, stage: str, maker: Any, sizes: list[tuple[Any, int]]) -> None:
+        manifest = self.setup.room.manifest
+        self.work(stage, maker, sizes, [job for job, _ in sizes if not manifest.finished(job.unit)])
+
+
+def reader_maps(reader: Format, entries: Sequence[Any]) -> tuple[U8, tuple[str, ...]]:
+    """Maps and ids of the pictures of a listing that can be read."""
+    read = [sample for entry in entries if (sample := read_entry(reader, entry)[0]) is not None]
+    return small_maps(read), tuple(sample.id for sample in read)

@@ -119,7 +119,7 @@ def test_labels_are_mostly_right_and_say_who_gave_them(picked: Run) -> None:
         assert int(np.argmax(row["label_probs"])) == int(row["label"])
         assert row["label_by"] == ("judge" if row["is_synthetic"] else "")
     for row in jsonl(picked.out / "rejects.jsonl"):
-        assert row["gate"] == "label" and row["score"] < row["threshold"]
+        assert row["gate"] in ("label", "leak") and row["score"] < row["threshold"]
     assert "judge" in (picked.out / "README.md").read_text()
 
 
@@ -142,7 +142,8 @@ def test_load_dataset_reads_it(picked: Run, tmp_path: Path) -> None:
 def test_the_same_bytes_again_and_after_any_interruption(picked: Run, inputs: Inputs, tmp_path: Path) -> None:
     want = snapshot(picked.out)
     units = [row["unit"] for row in jsonl(picked.out / ".augmint/events.jsonl") if row["event"] == "unit"]
-    assert {unit.split("-")[0] for unit in units} == {"encode", "pool", "fit", "picks", "draw", "barrier", "heldout"}
+    kinds = {"encode", "pool", "fit", "picks", "draw", "prints", "leak", "barrier", "heldout"}
+    assert {unit.split("-")[0] for unit in units} == kinds
 
     class Stop(BaseException):
         pass
@@ -210,10 +211,15 @@ def test_what_is_in_the_data_set_is_never_picked_and_it_is_said(inputs: Inputs, 
     told = Told()
     options = {**PICKS, "method_options": {"confidence": 0.0}, "label_by": "parents"}
     result = am.augment(inputs.data, tmp_path / "o", pool=inputs.pool, factor=20, progress=told, **options)
-    assert "pool: 6 of 52 samples are in the data set; they are never picked" in told.lines
+    assert "pool: 3 of 52 samples are in the data set; they are never picked" in told.lines
     assert "pool: 3 samples are there more than once; each is picked once" in told.lines
     assert sum(result.made.values()) == 43  # all that are left, each once
     assert not any("copies/t" in row["refs"][0] for row in children(tmp_path / "o"))
+    # Those of its test part are known only when there are children: picked, and turned away.
+    leaks = [row for row in jsonl(tmp_path / "o/rejects.jsonl") if row["gate"] == "leak"]
+    assert [(row["refs"][0], row["nearest"], row["score"]) for row in leaks] == [
+        (f"pool:copies/test-{label}.png", f"data:test/{label}/06.png", 0.0) for label in (0, 1, 2)
+    ]
     # Asked N, made N, or exit 1 with counts.
     assert result.exit_code == 1 and len(result.problems) == 3
     assert all("the pool has no further row for it" in problem for problem in result.problems)

@@ -133,6 +133,7 @@ def _run(commands: Commands[_Parser], name: str) -> None:
             "augmint run cells/ -o balanced/ --method gan --strategy auto",
             "augmint run cells/ -o more/ --strategy Platelets=200,WBC=100 --dry-run",
             "augmint run cells/ -o more/ --method retrieval --pool unsorted/ --factor 5",
+            "augmint run cells/ -o more/ --heldout other_hospital/ --group patient",
             "augmint run photos/ -o more/ --method classic --set method_options.preset=light",
             "augmint run cells/ -o more/ --method gan --then classic",
             "augmint run cells/ -o more/ --method auto --time 10m",
@@ -147,6 +148,9 @@ def _run(commands: Commands[_Parser], name: str) -> None:
         "--base",
         metavar="DIR",
         help="another labelled data set, for methods that borrow from it (else: other classes, or the model's own)",
+    )
+    parser.add_argument(
+        "--heldout", metavar="DIR", help="pictures that no child may be a near copy of, beside val/ and test/"
     )
     plan = parser.add_argument_group("what to make (also keys of --config)")
     plan.add_argument("--config", metavar="FILE", help="YAML file; flags win over it")

@@ -15,6 +15,7 @@ from augmint.pipeline.augment import Execution, Result, plan_from
 from augmint.pipeline.augment import run as run_plan
 from augmint.pipeline.auto import QUICK
 from augmint.pipeline.estimate import Estimate, estimate
+from augmint.pipeline.guard import leak_words
 from augmint.pipeline.plan import AUTO
 from augmint.pipeline.quickstart import quickstart as run_quickstart
 from augmint.pipeline.reporting import PAGE
@@ -48,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if args.gate is not None:
         values["gates"] = args.gate
     plan = plan_from(Path(args.config) if args.config else None, values, args.set)
-    pool, base = (Path(path) if path is not None else None for path in (args.pool, args.base))
-    inputs = Inputs(Path(args.data), pool, base)
+    second = (Path(path) if path is not None else None for path in (args.pool, args.base, args.heldout))
+    inputs = Inputs(Path(args.data), *second)
     if args.dry_run and plan.method == AUTO:
         raise UsageError(
             "--dry-run with --method auto",
@@ -79,6 +80,8 @@ def _show_result(console: Console, result: Result, seconds: float, **more: Any) 
     console.table(["class", "real", "asked", "made", "now", "draws rejected"], rows)
     for note, count in result.fallbacks.items():
         console.text(f"{count} samples: {note}")
+    if isinstance(result.leak_check, dict):
+        console.text(f"leak check: {leak_words(result.leak_check)}")
     if result.skipped:
         console.text(f"skipped {len(result.skipped)} of {result.total} inputs: see {result.out / 'skipped.jsonl'}")
     for problem in result.problems:

@@ -8,9 +8,9 @@ With p(1), p(2), ... the held-out pictures nearest to a picture y by the aligned
 
 so that "near" is what is near among the pictures of this data set: two handwritten ones are near each other, and near
 all other ones as well. rho_q is what the share q of real pictures would fall below: held-out pictures are compared with
-each other, and the lower tail is extrapolated by the power law of :mod:`augmint.evaluation.memorization`, so that copies
-among them do not set the bar. With fewer than LEAST_ROWS held-out pictures there is no telling what is near, and only
-eps counts; it also catches copies of a picture that is there several times.
+each other, and the lower tail is extrapolated by the power law of :mod:`augmint.evaluation.memorization`, so that
+copies among them do not set the bar. With fewer than LEAST_ROWS held-out pictures there is no telling what is near, and
+only eps counts; it also catches copies of a picture that is there several times.
 
 Shapes: maps (n, C, S, S) uint8, small versions of the pictures.
 Paper: Carlini et al. 2023, "Extracting training data from diffusion models", arXiv:2301.13188.

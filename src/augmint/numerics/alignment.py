@@ -159,8 +159,9 @@ def _halved(maps: F32) -> F32:
 def _read(maps: F32, window: np.ndarray) -> F32:
     """The windows of the maps at the maps' own size, read between the pixels."""
     side = maps.shape[-1]
-    down, across = (_between(window[:, at], window[:, at + 1], side) for at in (0, 2))
-    out: F32 = down[:, None] @ maps @ across[:, None].transpose(0, 1, 3, 2)
+    down = _between(window[:, 0], window[:, 1], side)[:, None]
+    across = _between(window[:, 2], window[:, 3], side)[:, None]
+    out: F32 = (down @ maps @ across.transpose(0, 1, 3, 2)).astype(np.float32, copy=False)
     return out
 
 
@@ -194,15 +195,15 @@ def _climb(window: np.ndarray, target: F32, seen: F32, found: F32, r: F32, side:
     ridge = 1e-3 * np.trace(square, axis1=1, axis2=2) / 4 + 1e-6
     square = square + ridge[:, None, None] * np.eye(4, dtype=np.float32)
     stride = np.linalg.solve(square, np.einsum("npd,nd->np", jacobian, left)[:, :, None])[:, :, 0]
-    out = window + np.clip(stride, -_STRIDE, _STRIDE)
+    out: np.ndarray = window + np.clip(stride, -_STRIDE, _STRIDE)
     out[:, 1::2] = np.clip(out[:, 1::2], _LEAST, _MOST)
     return out
 
 
 def _window_means(maps: F32, window: np.ndarray) -> F32:
     """(n, C, COARSE, COARSE) means of the cells of one window."""
-    down, across = (_cells(window[at], window[at + 1], maps.shape[-1]) for at in (0, 2))
-    out: F32 = down @ maps @ across.T
+    down, across = (_cells(float(window[at]), float(window[at + 1]), maps.shape[-1]) for at in (0, 2))
+    out: F32 = (down @ maps @ across.T).astype(np.float32, copy=False)
     return out
 
 

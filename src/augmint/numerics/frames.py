@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from augmint.core.types import F32, Sample
 from augmint.numerics.pixels import colour_channels, planes_of
+
+MAP = 32
+"""Side of a small map, pixels."""
 
 
 def to_frames(samples: Sequence[Sample], size: int) -> Tensor:
@@ -20,6 +24,12 @@ def to_frames(samples: Sequence[Sample], size: int) -> Tensor:
         # One at a time, since sizes differ; the codec was trained on pictures that were fitted by this function.
         frame.copy_(fit(torch.from_numpy(to_rgb(sample))[None], size, size)[0])
     return frames
+
+
+def small_maps(samples: Sequence[Sample]) -> npt.NDArray[np.uint8]:
+    """(n, 3, MAP, MAP) RGB, for comparing pictures of any size with each other."""
+    levels: npt.NDArray[np.uint8] = np.rint(to_frames(samples, MAP).numpy() * 255).astype(np.uint8)
+    return levels
 
 
 def to_rgb(sample: Sample) -> F32:

@@ -196,7 +196,7 @@ class _Writer:
 
 
 def _rejects(assembly: Assembly) -> Rows:
-    keys = ("id", "label", "gate", "score", "threshold", "scores", "refs", "attempt")
+    keys = ("id", "label", "gate", "score", "threshold", "scores", "refs", "attempt", "nearest")
     rows = []
     for child in assembly.barrier.rejects():
         row = {key: child.facts[key] for key in keys if key in child.facts}

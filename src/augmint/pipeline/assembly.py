@@ -23,6 +23,7 @@ class Assembly:
     barrier: Barrier
     quality: Quality | None
     exhausted: dict[str, int] = field(default_factory=dict)
+    leaks: dict[str, float] = field(default_factory=dict)
 
     @property
     def soft(self) -> bool:

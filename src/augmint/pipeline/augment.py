@@ -26,6 +26,7 @@ from augmint.pipeline.barrier import Barrier, Chooser
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.films import make_films
 from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates, told_by_fit
+from augmint.pipeline.guard import Guard
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.picking import MakePicker, PickOrder
@@ -69,6 +70,7 @@ class Result:
         exhausted: children of each class that the pool had no row for.
         skipped: (id, reason) of inputs that could not be used, out of ``total``.
         fallbacks: number of children by note, where a method did something else than its name says.
+        leak_check: "none", or counts: children compared with how many held-out pictures, and how many were dropped.
         exit_code: 0, or 1 when fewer were made than asked or too many inputs were skipped.
         problems: one line for each reason of exit code 1.
         abstained: nothing was made because tuning found nothing that should be added.
@@ -84,6 +86,7 @@ class Result:
     skipped: tuple[tuple[str, str], ...]
     total: int
     fallbacks: dict[str, int]
+    leak_check: dict[str, float] | str = "none"
     problems: tuple[str, ...] = ()
     abstained: bool = False
     tuned: str = ""
@@ -100,6 +103,7 @@ def augment(
     *,
     pool: str | Path | None = None,
     base: str | Path | None = None,
+    heldout: str | Path | None = None,
     config: str | Path | None = None,
     workers: int = 1,
     device: str = "cpu",
@@ -115,6 +119,7 @@ def augment(
         data: a folder of class folders, a folder with ``metadata.csv`` or ``metadata.jsonl``, or an ``.npz``.
         out: the folder to write; the same call resumes it, another plan in it is refused.
         pool: unlabelled samples of the same kind, for methods that pick from them (``retrieval``).
+        heldout: pictures that no child may be a near copy of, beside the data's own val and test (``docs/leaks.md``).
         base: another labelled data set, for methods that borrow statistics; nothing of it is written. Without one
             ``calibration`` borrows from the classes the model was pretrained on; others borrow from the other classes
             and do so only where fewer than two of these have five samples.
@@ -137,7 +142,8 @@ def augment(
     """
     plan = plan_from(Path(config) if config else None, values)
     execution = Execution(workers, device, max_skipped, fresh)
-    inputs = Inputs(Path(data), Path(pool) if pool else None, Path(base) if base else None)
+    second = (Path(path) if path else None for path in (pool, base, heldout))
+    inputs = Inputs(Path(data), *second)
     return run(plan, inputs, Path(out), execution, progress or Progress(), tuning)
 
 
@@ -181,12 +187,13 @@ def write_run_facts(setup: Setup, execution: Execution, started: float, result: 
     facts = {
         "data": str(setup.data.resolve()),
         **{name: str(source.path.resolve()) for name, source in setup.sources.items()},
+        **({"heldout": str(setup.heldout.path.resolve())} if setup.heldout else {}),
         **machine_facts(),
         "workers": execution.workers,
         "device": execution.device,
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 3),
-        "leak_check": "none",
+        "leak_check": result.leak_check,
         "judge": "shared" if setup.judge_is_shared else "independent",
         "abstained": result.abstained,
         "tuned": result.tuned,
@@ -206,6 +213,9 @@ class _Run:
     real: Rows = field(default_factory=list)
     skipped: Rows = field(default_factory=list)
     exhausted: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.guard = Guard(self.setup, self.progress, self.work)
 
     @property
     def manifest(self) -> Manifest:
@@ -231,8 +241,8 @@ class _Run:
             if self.setup.held_out:
                 self.encode_units("held-out")
             quality = write_scores(self.manifest, shared=self.setup.judge_is_shared)
-        rows = tuple(self.real), tuple(self.skipped)
-        assembly = Assembly(self.setup, *rows, before, asked, barrier, quality, self.exhausted)
+        rows = tuple(self.real), (*self.skipped, *self.guard.skipped)
+        assembly = Assembly(self.setup, *rows, before, asked, barrier, quality, self.exhausted, self.guard.counts)
         make_films(assembly)
         return summarise(assemble(assembly, self.progress), execution)
 
@@ -325,7 +335,7 @@ class _Run:
             sizes = [(job, len(job.anchors)) for job in jobs]
             maker = MakePicker(self.setup.room) if picks else MakeDrawer(self.setup.room)
             self.work("mint" if not round_ else f"refill {round_}", maker, sizes, todo)
-            barrier.close(round_, jobs)
+            barrier.close(round_, jobs, self.guard.check(jobs))
             drawn = {name: drawn[name] + need[name] for name in need}
             need = {name: asked[name] - barrier.made(name) for name in asked}
         return barrier
@@ -377,5 +387,6 @@ def summarise(assembly: Assembly, execution: Execution) -> Result:
         skipped=tuple((row["id"], row["skipped"]) for row in skipped),
         total=total,
         fallbacks=assembly.barrier.notes(),
+        leak_check=dict(assembly.leaks) or "none",
         problems=tuple(problems),
     )

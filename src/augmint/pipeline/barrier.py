@@ -78,18 +78,24 @@ class Barrier:
     chooser: Chooser
     children: list[Child] = field(default_factory=list)
 
-    def close(self, round_: int, jobs: Sequence[DrawJob]) -> None:
-        """Take in the finished units of a round, in order, and write the round's verdicts as a unit."""
+    def close(self, round_: int, jobs: Sequence[DrawJob], leaks: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take in the finished units of a round, in order, and write the round's verdicts as a unit.
+
+        ``leaks`` holds the verdicts on children that are near copies of held-out pictures, by id: no gate sees these.
+        """
         unit = f"barrier-{round_:02d}"
         verdicts: Rows = []
         for job in jobs:
             done = self.manifest.load(job.unit)
             children = [Child(job.unit, i, row) for i, row in enumerate(done.rows[1:])]
-            passed = [child for child in children if child.accepted]
-            verdict = self.chooser.choose(job.label, [child.facts["id"] for child in passed], done.array("judge"))
+            passed = [child.facts["id"] for child in children if child.accepted]
+            clean = np.array([id_ not in leaks for id_ in passed], np.bool_)
+            ids = [id_ for id_ in passed if id_ not in leaks]
+            verdict = self.chooser.choose(job.label, ids, done.array("judge")[clean])
             verdicts += [row for row in verdict.values() if not row["kept"]]
             for child in children:
-                facts = {**child.facts, **verdict.get(child.facts["id"], {})}
+                id_ = child.facts["id"]
+                facts = {**child.facts, **leaks.get(id_, {}), **verdict.get(id_, {})}
                 self.children.append(Child(child.unit, child.position, facts))
         if not self.manifest.finished(unit):
             self.manifest.commit(unit, {"rejected": np.array([len(verdicts)])}, verdicts)

@@ -12,6 +12,7 @@ from augmint.core.version import __version__
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.figures import figures
 from augmint.pipeline.fitting import told_by_fit
+from augmint.pipeline.guard import leak_words
 from augmint.pipeline.quality import SHARED, Quality
 
 
@@ -103,7 +104,7 @@ def _how(assembly: Assembly) -> str:
         f"- skipped inputs: {len(assembly.skipped)} (see skipped.jsonl)",
         *second,
         f"- labels by: {plan.label_by}",
-        "- leak_check: none",
+        f"- leak_check: {leak_words(assembly.leaks)}",
         *_measured(assembly),
     ]
     lines += [f"- {count} samples: {note}" for note, count in assembly.barrier.notes().items()]

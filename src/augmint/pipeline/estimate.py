@@ -33,7 +33,7 @@ class Estimate:
     Attributes:
         layout: what was recognised.
         before: entries of each class (not yet decoded); ``asked``: new rows.
-        second: samples in each second data set that the method uses (pool, base).
+        second: samples in each second data set that is used (pool, base, heldout).
         plan: resolved.
         models: name, bytes, licence of each model.
         seconds: of the whole run; ``probe``: seconds per sample of encode and mint, and of the fit.
@@ -76,7 +76,10 @@ def estimate(plan: Plan, inputs: Inputs, out: Path, workers: int, device: str = 
         layout=setup.listing.layout,
         before=before,
         asked=asked,
-        second={name: len(source.entries) for name, source in setup.sources.items()},
+        second={
+            **{name: len(source.entries) for name, source in setup.sources.items()},
+            **({"heldout": len(setup.heldout.entries)} if setup.heldout else {}),
+        },
         plan=setup.plan.as_dict(),
         models=tuple(
             {"name": card.name, "bytes": card.weights.bytes, "licence": card.licence}

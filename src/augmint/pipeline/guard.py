@@ -9,7 +9,7 @@ again in a refill round.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from augmint.core.protocols import Format
 from augmint.core.types import Sample
 from augmint.evaluation.leaks import U8, LeakFinder
 from augmint.formats.images import read_image
-from augmint.models.image import small_maps
+from augmint.numerics.frames import small_maps
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.setup import PRINTS, Setup, check_source
@@ -118,6 +118,14 @@ def flagged(finder: LeakFinder, refs: Sequence[str], samples: Sequence[Sample]) 
         for i, sample in enumerate(samples)
         if found.near[i]
     ]
+
+
+def leak_words(counts: Mapping[str, float]) -> str:
+    """What a card says of the leak check."""
+    if not counts:
+        return "none"
+    said = "{children:.0f} children compared with {held_out:.0f} held-out pictures, {flagged:.0f} near copies dropped"
+    return said.format(**counts)
 
 
 def load_prints(manifest: Manifest, jobs: Sequence[EncodeJob]) -> tuple[U8, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from augmint.core.protocols import RowGate
 from augmint.core.types import F32, Latents
 from augmint.numerics.probe import Probe
 from augmint.pipeline.fitting import load_gates, load_label_probe
+from augmint.pipeline.groups import join_groups
 from augmint.pipeline.manifest import Unit
 from augmint.pipeline.plan import Plan
 
@@ -29,6 +30,7 @@ class Bench:
         gates: fitted row gates.
         probe: gives the labels where the plan says ``label_by: judge``.
         space: of the judge.
+        groups: of each real row, by ``data:ID``.
     """
 
     classes: tuple[str, ...]
@@ -36,6 +38,7 @@ class Bench:
     gates: Mapping[str, RowGate]
     probe: Probe | None
     space: str
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, plan: Plan, fit: Unit) -> Bench:
@@ -44,7 +47,12 @@ class Bench:
         arrays = fit.arrays()
         labels = {f"data:{row['id']}": y for row, y in zip(real, arrays["y"], strict=True)}
         gates, probe = load_gates(plan, arrays), load_label_probe(plan, arrays)
-        return cls(tuple(header["classes"]), labels, gates, probe, header["judge"])
+        groups = {f"data:{row['id']}": row["group"] for row in real}
+        return cls(tuple(header["classes"]), labels, gates, probe, header["judge"], groups)
+
+    def group(self, parents: Parents) -> str:
+        """The group of a child: all its parents' groups."""
+        return join_groups(self.groups.get(ref, "") for ref, _ in parents)
 
     def judge(self, ids: Sequence[str], features: F32, parents: Sequence[Parents]) -> list[dict[str, Any]]:
         """The verdict on each child: ``kept``, ``label``, ``label_by``, ``scores``, and what it failed at."""

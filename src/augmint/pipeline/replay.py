@@ -18,7 +18,9 @@ from augmint.pipeline.setup import Setup, identity, survey
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.workers import Anchor, DrawJob, MakeDrawer
 
-_NOT_PLAN = {"augmint", "model_sha256", "judge_sha256", "data", "classes", "pool", "base"}
+_INPUTS = {"augmint", "model_sha256", "judge_sha256", "data", "classes", "pool", "base"}
+_NOT_PLAN = {*_INPUTS, "heldout"}
+"""Held-out data has no part in how a child is made."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def reopen(manifest: Manifest, moved: Mapping[str, str | Path | None]) -> Setup:
             raise DataError(f"{name} {place} is gone", expected="the run's inputs", do=do, code="missing-path")
     setup = survey(plan, Inputs(**{name: Path(place) for name, place in places.items()}), manifest)
     now = json.loads(json.dumps(identity(setup)))
-    changed = [key for key in sorted(_NOT_PLAN) if before.get(key) != now.get(key)]
+    changed = [key for key in sorted(_INPUTS) if before.get(key) != now.get(key)]
     if changed:
         raise DataError(
             f"not the same as in the run: {', '.join(changed)}",

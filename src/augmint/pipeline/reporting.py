@@ -12,6 +12,7 @@ from augmint.core.version import __version__
 from augmint.pipeline.figures import renewed
 from augmint.pipeline.films import films_of
 from augmint.pipeline.finished import Finished
+from augmint.pipeline.guard import leak_words
 from augmint.pipeline.judge_map import map_of
 from augmint.pipeline.lift_file import LIFT, lift_of, read_lift, read_scores, verdicts
 from augmint.pipeline.manifest import Manifest, file_sha256
@@ -167,7 +168,7 @@ def _alarms(run: Finished) -> tuple[str, ...]:
 
 def _leak_words(run: Finished) -> str:
     said = run.facts.get("leak_check", "none")
-    return _NO_LEAK_CHECK if said == "none" else str(said)
+    return _NO_LEAK_CHECK if said == "none" else leak_words(said)
 
 
 def _missing(facts: Report, run: Finished | None) -> dict[str, str]:

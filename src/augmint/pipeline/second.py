@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from augmint.core.errors import DataError, SampleError
+from augmint.core.errors import DataError
 from augmint.core.types import Entry, Latents
 from augmint.models.base_statistics import base_statistics
 from augmint.pipeline.fitting import as_latents, gather
@@ -16,7 +15,7 @@ from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.setup import UNITS, Setup
-from augmint.pipeline.workers import Anchor, EncodeJob, pixel_hash
+from augmint.pipeline.workers import Anchor, EncodeJob
 
 ENOUGH = 5
 """Rows from which on a class of the data lends to others."""
@@ -79,10 +78,13 @@ def embedded_base(plan: Plan, targets: Iterable[str]) -> Latents | None:
 
 
 def pool_latents(manifest: Manifest, setup: Setup, real: Rows, progress: Progress) -> Latents:
-    """The rows of the pool that a method may pick: none that is in the data set, held-out parts too; each once."""
+    """The rows of the pool that a method may pick: none that the data set trains on, and each once.
+
+    Picks that are held-out pictures, or near copies of them, are turned away later, when held-out data may be opened.
+    """
     z, rows = gather(manifest, [job.unit for job in encode_jobs(setup, "pool")], "z")
     _refuse_none(setup, "pool", rows, "they cannot be read")
-    known = {row["pixels"] for row in real} | _heldout_pixels(setup, progress)
+    known = {row["pixels"] for row in real}
     inside = np.array([row["pixels"] in known for row in rows], np.bool_)
     fresh = np.zeros(len(rows), np.bool_)
     for i, row in enumerate(rows):
@@ -95,19 +97,6 @@ def pool_latents(manifest: Manifest, setup: Setup, real: Rows, progress: Progres
     usable = [row for row, use in zip(rows, fresh, strict=True) if use]
     _refuse_none(setup, "pool", usable, "all are in the data set")
     return as_latents(z[fresh], usable, setup.classes, setup.space)
-
-
-def _heldout_pixels(setup: Setup, progress: Progress) -> set[str]:
-    """Hashes of the pictures of val and test."""
-    entries = [entry for entry in setup.listing.entries if entry.split != "train"]
-    reader, found = setup.room.open_format(), set()
-    if entries:
-        progress.stage("held-out", len(entries), "samples")
-    for entry in entries:
-        with contextlib.suppress(SampleError):
-            found.add(pixel_hash(reader.load(entry)))
-        progress.advance(1)
-    return found
 
 
 def _refuse_none(setup: Setup, source: str, rows: Rows, why: str) -> None:

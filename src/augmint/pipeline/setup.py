@@ -23,10 +23,11 @@ from augmint.models import Card, choose_size, get_card
 from augmint.models import working_size as check_size
 from augmint.models.devices import pick_device
 from augmint.pipeline.counts import children_per_class
+from augmint.pipeline.groups import check_groups
 from augmint.pipeline.manifest import Manifest, dump_json, file_sha256, sha256
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.progress import Progress
-from augmint.pipeline.sources import Inputs, Source, formats_of, open_sources
+from augmint.pipeline.sources import Inputs, Source, formats_of, open_heldout, open_sources
 from augmint.pipeline.workers import Room, changed_input, content_hash
 
 OURS = (
@@ -48,6 +49,9 @@ OURS = (
 UNITS = {"data": "encode", "pool": "pool", "base": "base", "held-out": "heldout"}
 """First word in the names of the encode units of each source."""
 
+PRINTS = {"splits": "prints-splits", "heldout": "prints-heldout"}
+"""First words in the names of the units of what is kept out: the data's own val and test, and --heldout."""
+
 HELD_OUT = 2000
 """Most rows of val and test that the scores of a run look at."""
 
@@ -66,6 +70,7 @@ class Setup:
         room: what workers need.
         model: card of the codec; ``judge``: of the judge's encoder.
         sources: the second data sets that the method uses, by name.
+        heldout: what the user holds out beside the data's own val and test.
         warnings: of the listings, and of what will be ignored.
     """
 
@@ -77,6 +82,7 @@ class Setup:
     model: Card
     judge: Card
     sources: Mapping[str, Source]
+    heldout: Source | None
     warnings: tuple[str, ...]
 
     @property
@@ -101,6 +107,13 @@ class Setup:
         entries = [entry for entry in self.listing.entries if entry.split != "train"]
         chosen = stream(self.plan.seed, "held-out").permutation(len(entries))[:HELD_OUT]
         return tuple(entries[i] for i in np.sort(chosen))
+
+    @property
+    def guarded(self) -> dict[str, tuple[Entry, ...]]:
+        """What no child may be a copy of: the data's own val and test, and what the user holds out."""
+        own = tuple(entry for entry in self.listing.entries if entry.split != "train")
+        given = self.heldout.entries if self.heldout else ()
+        return {name: entries for name, entries in (("splits", own), ("heldout", given)) if entries}
 
     @property
     def listed(self) -> dict[str, int]:
@@ -164,7 +177,8 @@ def survey(plan: Plan, inputs: Inputs, manifest: Manifest, device: str = "cpu") 
     model, judge = get_card(plan.model), get_card(plan.judge)
     check_cards(model, judge)
     reader = detect(data)
-    listing = reader.scan(data, ReadOptions(plan.label, plan.group))
+    options = ReadOptions(plan.label, plan.group)
+    listing = reader.scan(data, options)
     train = tuple(entry for entry in listing.entries if entry.split == "train")
     check_training(data, train)
     if not plan.rewrites:  # what is not encoded has no working size
@@ -173,9 +187,12 @@ def survey(plan: Plan, inputs: Inputs, manifest: Manifest, device: str = "cpu") 
     if plan.label_by == "auto":
         plan = dataclasses.replace(plan, label_by="judge" if "pool" in plan.uses else "parents")
     sources, ignored = open_sources(inputs, plan.method, plan.uses)
-    room = Room(manifest, plan, formats_of(reader, sources), pick_device(device))
-    warnings = (*listing.warnings, *_warnings(sources), *ignored)
-    setup = Setup(inputs, listing, train, plan, room, model, judge, sources, warnings)
+    heldout, told = open_heldout(inputs.heldout, options) if inputs.heldout else (None, ())
+    check_groups(listing.entries, heldout.entries if heldout else ())
+    formats = formats_of(reader, {**sources, **({"heldout": heldout} if heldout else {})})
+    room = Room(manifest, plan, formats, pick_device(device))
+    warnings = (*listing.warnings, *_warnings(sources), *ignored, *told)
+    setup = Setup(inputs, listing, train, plan, room, model, judge, sources, heldout, warnings)
     children_per_class(setup.listed, plan.factor, plan.strategy)  # a wrong strategy is told before any work
     return setup
 
@@ -224,7 +241,7 @@ def working_size(reader: Format, train: tuple[Entry, ...]) -> int:
 def check_folder(out: Path, inputs: Inputs) -> None:
     """The output folder must be new, empty or ours, and apart from the inputs."""
     inside = out.resolve()
-    for name, path in {"data": inputs.data, **inputs.second}.items():
+    for name, path in inputs.paths.items():
         if inside == path.resolve() or path.resolve() in inside.parents or inside in path.resolve().parents:
             raise UsageError(
                 f"-o {out} and the {name} {path} lie inside each other", expected="separate folders", do="change -o"
@@ -283,6 +300,8 @@ def opened(manifest: Manifest, identity: Mapping[str, object], fresh: bool, name
 def identity(setup: Setup) -> dict[str, object]:
     """What a folder is the run of: plan, models, data listings, version."""
     second = {name: _digest(source.entries, source.entries) for name, source in setup.sources.items()}
+    if setup.heldout:  # listed only: none of it is read before there are children
+        second["heldout"] = _digest(setup.heldout.entries, ())
     return {
         **setup.plan.as_dict(),
         "augmint": __version__,
@@ -354,16 +373,17 @@ def _short(value: object) -> str:
 def check_inputs(setup: Setup) -> None:
     """Inputs of finished units must be what they were; a resumed run must not mix two versions of a file."""
     for source, entries in setup.encoded.items():
-        _check_source(setup.room, source, {entry.id: entry for entry in entries})
+        check_source(setup.room, source, entries, UNITS[source])
 
 
-def _check_source(room: Room, source: str, entries: Mapping[str, Entry]) -> None:
-    reader = room.open_format(source)
-    for receipt in sorted((room.manifest.home / "receipts").glob(f"{UNITS[source]}-*.json")):
+def check_source(room: Room, source: str, entries: Sequence[Entry], word: str) -> None:
+    """Raise DataError where a file is not what it was for the finished units whose names begin with this word."""
+    reader, known = room.open_format(source), {entry.id: entry for entry in entries}
+    for receipt in sorted((room.manifest.home / "receipts").glob(f"{word}-*.json")):
         if not room.manifest.finished(receipt.stem):
             continue
         for row in room.manifest.load(receipt.stem).rows:
-            entry = entries[row["id"]]
+            entry = known[row["id"]]
             if entry.row < 0:
                 now = file_sha256(entry.source) if entry.source.exists() else ""
             else:
@@ -382,5 +402,9 @@ def tell(setup: Setup, progress: Progress) -> None:
         progress.say("judge: shared (the judge uses the codec's own weights; its verdicts flatter)")
     for source in setup.sources.values():
         progress.say(f"{source.name}: {source.listing.layout}, {len(source.entries)} samples")
+    if setup.heldout:
+        progress.say(f"heldout: {setup.heldout.listing.layout}")
+    if not setup.guarded:
+        progress.say("warning: nothing is held out (no --heldout DIR, no val or test): leak_check: none")
     for warning in setup.warnings:
         progress.say(f"warning: {warning}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from augmint.core.errors import DataError, UsageError
@@ -15,6 +15,7 @@ from augmint.formats import detect
 _KIND = {
     "pool": "a folder of pictures without labels, flat or nested, or an .npz with images",
     "base": "a labelled data set, as for the data itself",
+    "heldout": "pictures to keep out of the data set: a folder, flat or nested, or an .npz with images",
 }
 
 
@@ -26,11 +27,13 @@ class Inputs:
         data: the labelled data set to make bigger.
         pool: unlabelled samples of the same kind.
         base: another labelled data set to learn statistics from; nothing of it is written.
+        heldout: pictures that no child may be a copy of; not opened before there are children.
     """
 
     data: Path
     pool: Path | None = None
     base: Path | None = None
+    heldout: Path | None = None
 
     @property
     def second(self) -> dict[str, Path]:
@@ -38,10 +41,15 @@ class Inputs:
         found = {"pool": self.pool, "base": self.base}
         return {name: path for name, path in found.items() if path is not None}
 
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Name and path of all that are given."""
+        return {"data": self.data, **self.second, **({"heldout": self.heldout} if self.heldout else {})}
+
 
 @dataclass(frozen=True)
 class Source:
-    """A second data set, listed. A base gives its training rows, a pool all it has."""
+    """A second data set, listed. A base gives its training rows, a pool and held-out data all they have."""
 
     name: str
     path: Path
@@ -51,7 +59,7 @@ class Source:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The entries that may be used."""
-        return tuple(e for e in self.listing.entries if self.name == "pool" or e.split == "train")
+        return tuple(e for e in self.listing.entries if self.name != "base" or e.split == "train")
 
 
 def open_sources(inputs: Inputs, method: str, uses: frozenset[str]) -> tuple[dict[str, Source], tuple[str, ...]]:
@@ -86,11 +94,28 @@ def _open(name: str, path: Path) -> Source:
             code="missing-path",
         )
     reader = detect(path)
-    listing = reader.scan(path, ReadOptions(unlabelled=name == "pool"))
+    listing = reader.scan(path, ReadOptions(unlabelled=name != "base"))
     source = Source(name, path, format_name(reader), listing)
     if not source.entries:
         raise DataError(f"--{name} {path}: no sample in it", expected=_KIND[name], do="add samples", code="no-samples")
     return source
+
+
+def open_heldout(path: Path, options: ReadOptions) -> tuple[Source, tuple[str, ...]]:
+    """Held-out data, with the groups of its pictures where it tells them, and warnings; no picture is opened.
+
+    Raises:
+        DataError: it is missing or holds no picture.
+    """
+    source = _open("heldout", path)
+    try:
+        listed = detect(path).scan(path, options)
+    except DataError as error:
+        told = (f"--heldout {path}: its groups are not known ({error.got})",) if options.group else ()
+        return source, told
+    groups = {entry.id: entry.group for entry in listed.entries}
+    entries = tuple(replace(entry, group=groups.get(entry.id, "")) for entry in source.listing.entries)
+    return replace(source, listing=replace(source.listing, entries=entries)), ()
 
 
 def format_name(reader: Format) -> str:
@@ -104,5 +129,6 @@ def formats_of(data: Format, sources: Mapping[str, Source]) -> dict[str, str]:
     return {
         "data": format_name(data),
         "held-out": format_name(data),
+        "splits": format_name(data),
         **{name: source.format for name, source in sources.items()},
     }

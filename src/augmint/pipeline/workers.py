@@ -250,7 +250,7 @@ class DrawWorker:
         for i, child in enumerate(made.children):
             data = self.format.dump(child)
             fact = {"id": ids[i], "sha256": sha256(data), "suffix": ".png", "attempt": attempt, "slot": int(slots[i])}
-            told = {"note": made.notes[i], "group": likes[i].group}
+            told = {"note": made.notes[i], "group": self.bench.group(made.parents[i])}
             drawn.rows.append(fact | verdicts[i] | provenance(made.parents[i]) | told)
             drawn.blobs.append(data)
         kept = np.array([verdict["kept"] for verdict in verdicts])

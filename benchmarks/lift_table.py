@@ -1,0 +1,222 @@
+"""The table of `lift.py`, from what is done: benchmarks/results/lift.json, and docs/lift_table.md for people.
+
+A cell counts the pairs that have all arms of its student; cells that were not run are shown as such.
+
+Run: python benchmarks/lift_table.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import lift_stats as stats
+from augmint.evaluation.intervals import paired_rows
+from augmint.evaluation.transfer import transfer_fraction
+from augmint.pipeline.machine import machine_facts
+from lift import BUDGETS, FINE_PX, LONG, SCHEME, Cell, cells, lines_of, stored, transfer_cells
+from lift_arms import CODEC_PX, PICKS, PROBE_MODEL, PROBE_PX, lines
+from lift_cells import PAIRS
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS, PAGE = ROOT / "benchmarks/results/lift.json", ROOT / "docs/lift_table.md"
+STUDENTS = ("probe", "scratch", "finetune")
+ORACLE_GAIN, MARGIN = 0.03, 0.01
+
+HEAD = """# Does it help? The table
+
+Written by `benchmarks/lift_table.py` from `benchmarks/results/lift.json` (`benchmarks/lift.py` measures); wins, nulls
+and losses are kept. Accuracy of `none` in %, gains over it in points with 95 % intervals over the pairs of the cell;
+**bold** where the interval leaves out 0 and so does the test after Holm's correction among the arms of the cell.
+"""
+
+
+def main() -> None:
+    """Write both."""
+    found = results()
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf8")
+    PAGE.write_text(HEAD + "\n" + "\n".join(page(found)).rstrip() + "\n", encoding="utf8")
+
+
+def results() -> dict[str, Any]:
+    """Everything that is measured."""
+    parts = {cell: whole(cell) for cell in cells(STUDENTS)}
+    done = {cell: pairs for cell, pairs in parts.items() if pairs}
+    facts = {
+        "version": 1,
+        "metric": "accuracy",
+        "budget": {name: vars(value) for name, value in BUDGETS.items()},
+        "probe": f"{PROBE_MODEL}/{PROBE_PX}",
+        "codec": {name: f"tiny-image/{px}" for name, px in CODEC_PX.items()},
+        "finetune": f"{PROBE_MODEL}/{FINE_PX}",
+        "auto": vars(SCHEME),
+        "picks": PICKS,
+        "machine": machine_facts(),
+    }
+    listed = [table_of(cell, pairs) for cell, pairs in parts.items()]
+    return facts | {"cells": listed, "duels": duels(done), "auto_summary": auto(done), "transfer": transfer()}
+
+
+def whole(cell: Cell) -> list[dict[str, Any]]:
+    """Pairs that have all arms of the student that any pair of the cell has."""
+    pairs = [facts for pair in range(PAIRS) if (facts := stored(cell, pair))["arms"]]
+    names = [line.name for line in lines_of(cell)]
+    most = [name for name in names if sum(name in facts["arms"] for facts in pairs) * 2 > len(pairs)]
+    return [facts for facts in pairs if set(most) <= set(facts["arms"])]
+
+
+def table_of(cell: Cell, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One cell."""
+    facts = {"name": cell.name, "student": cell.student, "data": cell.data, "shots": cell.shots, "pairs": len(pairs)}
+    if len(pairs) < 2:
+        return facts | {"status": "not run", "arms": {}}
+    shared = round(float(pairs[0]["shared"]), 4)
+    scheme = ("shared test rows, " if pairs[0]["same_test"] else "own test rows, ") + (
+        f"draws share {shared:.0%} of their training rows" if shared else "disjoint training rows")  # fmt: skip
+    arms = stats.cell(pairs, [line.name for line in lines(cell.student)])
+    sides = {line.name: line.side for line in lines(cell.student)}
+    arms = {name: {"side": sides[name], **row} for name, row in arms.items()}
+    return facts | {"status": "done", "scheme": scheme, "shared": shared, "arms": arms}
+
+
+def _named(student: str, pairs: Sequence[Mapping[str, Any]], *sides: str) -> list[str]:
+    """Lines of these sides that every pair has."""
+    names = [line.name for line in lines(student) if line.side in sides]
+    return [name for name in names if all(name in pair["arms"] for pair in pairs)]
+
+
+def duels(done: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """The best of ours against the best of the peers, with a pool and without, chosen on the other half."""
+    out: dict[str, Any] = {}
+    for student in STUDENTS:
+        for word, sides in {"with a pool": ("ours", "pool"), "without a pool": ("ours",)}.items():
+            found = {}
+            for cell, pairs in done.items():
+                ours, theirs = _named(student, pairs, *sides), _named(student, pairs, "peer")
+                if cell.student == student and len(pairs) > 3 and ours and theirs:
+                    found[cell.name] = stats.duel(pairs, ours, theirs)
+            if found:
+                means = {name: duel["mean"] for name, duel in found.items()}
+                out[f"{student}, {word}"] = {"average": stats.across(means), "cells": found}
+    return out
+
+
+def auto(done: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Non-inferiority of `auto`, how often it ships, and whether it ships where the oracle gains."""
+    rows = {}
+    for cell, pairs in done.items():
+        if len(pairs) > 3 and all("auto" in pair["arms"] for pair in pairs):
+            oracle = stats.oracle(pairs, _named(cell.student, pairs, "ours", "pool"))
+            lift = stats.said(stats.lift(pairs, "auto"))
+            ships = stats.shipped(pairs)
+            rows[cell.name] = {**lift, "ships": ships, "oracle": oracle, "safe": lift["low"] > -MARGIN}
+    if not rows:
+        return {}
+    rich = [row["ships"] >= 0.5 for row in rows.values() if row["oracle"]["gain"] >= ORACLE_GAIN]
+    abstained = 1.0 - float(np.mean([row["ships"] for row in rows.values()]))
+    return {"cells": rows, "abstention_rate": round(abstained, 4), "safe_cells": sum(r["safe"] for r in rows.values()),
+            "cells_where_oracle_gains": len(rich), "of_these_it_ships_in": sum(rich)}  # fmt: skip
+
+
+def transfer() -> dict[str, Any]:
+    """How much of the gap between scratch and probe the pool closes, CIFAR-10 at 20 a class."""
+    probe, scratch = (whole(cell) for cell in transfer_cells())
+    pairs = min(len(probe), len(scratch))
+    if pairs < 2:
+        return {"status": "not run"}
+    low, high = stats.table(scratch[:pairs], "none"), stats.table(probe[:pairs], "none")
+    out: dict[str, Any] = {"pairs": pairs, "probe": float(high.mean()), "scratch": float(low.mean()), "arms": {}}
+    for name in (name for name in scratch[0]["arms"] if name != "none"):
+        got = stats.table(scratch[:pairs], name)
+        found = transfer_fraction(low, got, high, paired_rows)
+        ends = {key: round(float(getattr(found, key)), 4) for key in ("fraction", "low", "high")}
+        out["arms"][name] = {"accuracy": float(got.mean()), **ends, "headline": found.headline()}
+    return out
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def page(found: Mapping[str, Any]) -> Iterator[str]:
+    """Summary, then a table for each student and data set."""
+    yield from summary(found)
+    for student in STUDENTS:
+        listed = [cell for cell in found["cells"] if cell["student"] == student]
+        yield from [f"## {student}", "", f"Budget of every arm: {found['budget'][student]}.", ""]
+        for data in dict.fromkeys(cell["data"] for cell in listed):
+            yield from block([cell for cell in listed if cell["data"] == data])
+
+
+def block(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Arms by shots."""
+    yield from [f"### {listed[0]['student']}, {listed[0]['data']}", ""]
+    heads = [f"{cell['shots']} a class ({cell['pairs']} pairs)" for cell in listed]
+    names = list(dict.fromkeys(name for cell in listed for name in cell["arms"]))
+    rows = [["arm", *heads], ["---"] * (1 + len(heads))]
+    rows += [[name, *(entry(cell, name) for cell in listed)] for name in names]
+    yield from ["| " + " | ".join(row) + " |" for row in rows]
+    schemes = dict.fromkeys(cell.get("scheme", "not run") for cell in listed)
+    yield from ["", "; ".join(schemes) + ".", ""]
+
+
+def entry(cell: Mapping[str, Any], name: str) -> str:
+    """What one arm does in one cell."""
+    if name not in cell["arms"]:
+        return "not run"
+    row = cell["arms"][name]
+    if "lift" not in row:
+        return f"{100 * row['scores']['accuracy']:.1f}"
+    return signed(row["lift"], row["lift"]["verdict"] != "no detectable effect")
+
+
+def signed(lift: Mapping[str, Any], bold: bool) -> str:
+    """``+1.2 [0.5, 1.9]``."""
+    text = f"{100 * lift['mean']:+.1f} [{100 * lift['low']:.1f}, {100 * lift['high']:.1f}]"
+    return f"**{text}**" if bold else text
+
+
+def summary(found: Mapping[str, Any]) -> Iterator[str]:
+    """The musts and the aims."""
+    yield from ["## What it says", ""]
+    for name, part in found["duels"].items():
+        mean = part["average"]
+        yield (f"- {name}: best augmint arm minus best peer arm, each chosen on the other half of the pairs: "
+               f"{signed(mean, mean['low'] > 0)} over {mean['cells']} cells, above in {mean['above']}.")  # fmt: skip
+    if found["auto_summary"]:
+        yield from auto_lines(found["auto_summary"])
+    yield from transfer_lines(found["transfer"])
+    yield ""
+
+
+def auto_lines(auto_found: Mapping[str, Any]) -> Iterator[str]:
+    """Non-inferior everywhere? Ships where there is something to gain?"""
+    rows = auto_found["cells"]
+    bad = [name for name, row in rows.items() if not row["safe"]]
+    missed = f" (not in {', '.join(bad)})" if bad else ""
+    yield f"- auto: lower bound above -1 point in {auto_found['safe_cells']} of {len(rows)} cells{missed}."
+    yield f"- auto abstained in {auto_found['abstention_rate']:.0%} of the pairs."
+    rich, ships = auto_found["cells_where_oracle_gains"], auto_found["of_these_it_ships_in"]
+    yield f"- The oracle arm gains 3 points or more in {rich} cells; auto ships (in half of the pairs) in {ships}."
+    yield from ["", "| cell | auto minus none | ships | oracle gains |", "| --- | --- | --- | --- |"]
+    for name, row in rows.items():
+        yield f"| {name} | {signed(row, False)} | {row['ships']:.0%} | {100 * row['oracle']['gain']:+.1f} |"
+    yield ""
+
+
+def transfer_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """The transfer fraction."""
+    if "arms" not in found:
+        yield "- transfer fraction: not run."
+        return
+    yield (f"- transfer fraction, CIFAR-10 at 20 a class, {found['pairs']} pairs, {LONG} updates: "
+           f"scratch {100 * found['scratch']:.1f} %, probe {100 * found['probe']:.1f} %.")  # fmt: skip
+    for name, row in found["arms"].items():
+        yield f"  - {name}: {100 * row['accuracy']:.1f} %, {row['headline']}"
+
+
+if __name__ == "__main__":
+    main()

@@ -170,7 +170,7 @@ def phases(out: Path) -> dict[str, float]:
 def campaign(home: Path, kills: int) -> dict[str, Any]:
     """The reference run and every kill."""
     data = home / "digits"
-    write_digits(data, 20, 0)
+    write_digits(data, slice(20), 0)
     reference = home / "reference"
     shutil.rmtree(reference, ignore_errors=True)
     code = start(data, reference, 1).wait()

@@ -30,7 +30,7 @@ from augmint.models import load_encoder
 from augmint.numerics.probe import Probe
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.encodings import Remembered, RowSpace, as_rows
-from augmint.pipeline.minting import Children, Fold, Tools, mint, training_set
+from augmint.pipeline.minting import Children, Fold, Models, mint, training_set
 from augmint.pipeline.workers import pixel_hash
 from frozen import SQUEEZENET
 from lift_cells import Task, pictures
@@ -115,7 +115,7 @@ class Bench:
         if key not in self._made:
             # A pool is asked once: what is rejected is not made up for.
             once = {"max_rounds": 1, "max_tries": 1, "gates": []} if arm.needs_pool else {}
-            self._made[key] = mint(arm.plan(self.seed, **once), fold, self.tools(arm))
+            self._made[key] = mint(arm.plan(self.seed, **once), fold, self.models(arm))
         return self._made[key]
 
     def training_set(self, line: Line, fold: Fold, rng: np.random.Generator) -> TrainingSet:
@@ -136,14 +136,14 @@ class Bench:
             loss[model] = -float(np.log(np.maximum(own, 1e-7)).mean()) if len(own) else 0.0
         return min(loss, key=lambda model: loss[model])
 
-    def tools(self, arm: Arm) -> Tools:
+    def models(self, arm: Arm) -> Models:
         """The models that an arm works with."""
         name = self.task.pictures.name
         if self.on_rows:
             space = RowSpace(known(name, PROBE_MODEL, PROBE_PX).space)
-            return Tools(space, OtherView(name)) if arm.needs_pool else Tools(space, space)
+            return Models(space, OtherView(name)) if arm.needs_pool else Models(space, space)
         sizes = {PROBE_MODEL: PROBE_PX, "tiny-judge": 64, "tiny-image": CODEC_PX[name]}
-        return Tools(known(name, arm.model, sizes[arm.model]), known(name, "tiny-judge", 64))
+        return Models(known(name, arm.model, sizes[arm.model]), known(name, "tiny-judge", 64))
 
 
 @cache
@@ -217,7 +217,7 @@ def _whole_pool(bench: Bench, fold: Fold, rng: np.random.Generator) -> Children:
     arm = Arm("retrieval", "retrieval", {"confidence": 0.0}, model=PROBE_MODEL, label_by="judge", needs_pool=True,
               factor=factor)  # fmt: skip
     encoder = known(bench.task.pictures.name, PROBE_MODEL, PROBE_PX)
-    return mint(arm.plan(bench.seed, max_rounds=1, max_tries=1, gates=[]), fold, Tools(encoder, encoder))
+    return mint(arm.plan(bench.seed, max_rounds=1, max_tries=1, gates=[]), fold, Models(encoder, encoder))
 
 
 def _classic_rows(bench: Bench, fold: Fold, rng: np.random.Generator) -> Children:

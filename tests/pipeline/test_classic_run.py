@@ -20,7 +20,7 @@ from augmint.pipeline.arms import parse_arms
 from augmint.pipeline.encodings import Remembered
 from augmint.pipeline.estimate import estimate
 from augmint.pipeline.manifest import Manifest
-from augmint.pipeline.minting import Fold, Tools, mint
+from augmint.pipeline.minting import Fold, Models, mint
 from augmint.pipeline.plan import make_plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.replay import replay
@@ -176,10 +176,10 @@ def test_picks_are_changed_only_where_there_is_a_then(data, tmp_path):
 def test_minting_in_memory_makes_the_children_of_the_run(data, tmp_path, loaded_once, keys):
     pool = tmp_path / "pool" if keys["method"] == "retrieval" else None
     out = am.augment(data, tmp_path / "out", pool=pool, **keys).out
-    tools = Tools(Remembered(loaded_once("tiny-image", size=64)), Remembered(loaded_once("tiny-judge")))
+    models = Models(Remembered(loaded_once("tiny-image", size=64)), Remembered(loaded_once("tiny-judge")))
     unlabelled = tuple(Folders().read(pool, ReadOptions(unlabelled=True))) if pool else ()
     fold = Fold(tuple(Folders().read(data, ReadOptions())), ("3", "7"), unlabelled)
-    made = mint(make_plan(keys), fold, tools)
+    made = mint(make_plan(keys), fold, models)
     theirs = sorted((row["label"], pixels_of(out / "train" / row["file_name"]).tobytes()) for row in children(out))
     assert sorted((str(s.target), s.content.tobytes()) for s in made.samples) == theirs and theirs
 

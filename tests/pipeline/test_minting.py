@@ -13,7 +13,7 @@ from augmint.formats.folders import Folders
 from augmint.pipeline.arms import NONE, Arm, parse_arms
 from augmint.pipeline.augment import augment
 from augmint.pipeline.encodings import Remembered, RowSpace, as_rows
-from augmint.pipeline.minting import Children, Fold, Tools, mint, training_set
+from augmint.pipeline.minting import Children, Fold, Models, mint, training_set
 from augmint.pipeline.plan import make_plan
 from support import MIXED, PLAIN, children, digit_images, pixels_of, save, write_digits
 
@@ -32,8 +32,8 @@ def row_samples(counts=(6, 4, 2), width=5, seed=0, prefix="r"):
 
 
 @pytest.fixture
-def tools(loaded_once):
-    return Tools(Remembered(loaded_once("tiny-image", size=64)), Remembered(loaded_once("tiny-judge")))
+def models(loaded_once):
+    return Models(Remembered(loaded_once("tiny-image", size=64)), Remembered(loaded_once("tiny-judge")))
 
 
 def read(folder, unlabelled=False):
@@ -41,12 +41,12 @@ def read(folder, unlabelled=False):
 
 
 @pytest.mark.parametrize("keys", [PLAIN, {**MIXED, "method": "noise"}], ids=["plain", "gates and refills"])
-def test_children_are_those_of_a_run(tmp_path, tools, keys):
+def test_children_are_those_of_a_run(tmp_path, models, keys):
     data = write_digits(tmp_path / "data", {"0": 6, "1": 3, "7": 5})
     plan = make_plan({**keys, "factor": 3.0, "seed": 3})
     augment(data, tmp_path / "out", factor=3.0, seed=3, **keys)
     on_disk = {row["id"]: row for row in children(tmp_path / "out")}
-    made = mint(plan, Fold(read(data), ("0", "1", "7")), tools)
+    made = mint(plan, Fold(read(data), ("0", "1", "7")), models)
     ours = sorted(
         (str(s.target), s.content.tobytes(), tuple(r for r, _ in p))
         for s, p in zip(made.samples, made.parents, strict=True)
@@ -59,34 +59,34 @@ def test_children_are_those_of_a_run(tmp_path, tools, keys):
     assert made.asked == {"0": 12, "1": 6, "7": 10}
 
 
-def test_picks_are_those_of_a_run(tmp_path, tools):
+def test_picks_are_those_of_a_run(tmp_path, models):
     data = write_digits(tmp_path / "data", {"0": 5, "1": 5})
     for label in (0, 1, 2):
         for i, image in enumerate(digit_images(label, 19)[5:]):
             save(tmp_path / "pool" / f"{label}-{i:02d}.png", image)
     keys = {**PLAIN, "method": "retrieval", "method_options": {"confidence": 0.4}, "unit_size": 3, "factor": 4.0}
     augment(data, tmp_path / "out", pool=tmp_path / "pool", **keys)
-    made = mint(make_plan(keys), Fold(read(data), ("0", "1"), read(tmp_path / "pool", True)), tools)
+    made = mint(make_plan(keys), Fold(read(data), ("0", "1"), read(tmp_path / "pool", True)), models)
     ours = sorted((str(s.target), p[0][0]) for s, p in zip(made.samples, made.parents, strict=True))
     assert ours == sorted((row["label"], row["refs"][0]) for row in children(tmp_path / "out")) and ours
     with pytest.raises(UsageError, match="without a pool"):
-        mint(make_plan(keys), Fold(read(data), ("0", "1")), tools)
+        mint(make_plan(keys), Fold(read(data), ("0", "1")), models)
 
 
 def test_rows_are_minted_in_their_own_space():
     real = row_samples()
-    made = mint(make_plan({"factor": 3.0, "gates": ["novelty"]}), Fold(real, CLASSES), Tools.of_rows())
+    made = mint(make_plan({"factor": 3.0, "gates": ["novelty"]}), Fold(real, CLASSES), Models.of_rows())
     assert len(made) == sum(made.asked.values()) == 24
     assert all(sample.content.shape == (5,) and sample.content.dtype == np.float32 for sample in made.samples)
     assert np.allclose(made.y.sum(axis=1), 1) and [s.target for s in made.samples] == [
         CLASSES[c] for c in made.y.argmax(1)
     ]
-    again = mint(make_plan({"factor": 3.0, "gates": ["novelty"]}), Fold(real[::-1], CLASSES), Tools.of_rows())
+    again = mint(make_plan({"factor": 3.0, "gates": ["novelty"]}), Fold(real[::-1], CLASSES), Models.of_rows())
     assert all(np.array_equal(a.content, b.content) for a, b in zip(made.samples, again.samples, strict=True))
 
 
 def test_nothing_to_make():
-    made = mint(make_plan({"factor": 1.0}), Fold(row_samples(), CLASSES), Tools.of_rows())
+    made = mint(make_plan({"factor": 1.0}), Fold(row_samples(), CLASSES), Models.of_rows())
     assert len(made) == 0 and made.y.shape == (0, 3)
 
 

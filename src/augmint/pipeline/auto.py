@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.output import check_folder, remove_earlier
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.progress import Progress
-from augmint.pipeline.setup import check_folder, remove_earlier
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.tuning import Tuned, Tuning, tune
 

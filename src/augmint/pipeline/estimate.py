@@ -17,8 +17,9 @@ from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.fitting import as_latents
 from augmint.pipeline.making import restyled, streams
 from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.output import check_folder
 from augmint.pipeline.plan import Plan
-from augmint.pipeline.setup import Setup, check_folder, survey
+from augmint.pipeline.setup import Setup, survey
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.workers import read_entry
 

@@ -31,8 +31,8 @@ from augmint.pipeline.lift_plan import LiftPlan, shots_name
 from augmint.pipeline.lift_table import cell_facts, conclusion, lifts_of, read_cell, transfers
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.output import check_folder, opened
 from augmint.pipeline.progress import Progress
-from augmint.pipeline.setup import check_folder, opened
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.splits import ALL, Pairs, choose_shots, make_pairs
 

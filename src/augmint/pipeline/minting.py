@@ -6,7 +6,7 @@ Everything learned (method, gates, the judge's probe) is learned from the rows o
 row is handed in, so none can be seen. With the plan, the samples and the classes of a run the children are those of
 the run, pixel by pixel.
 
-Samples may also be rows (1-D arrays of an encoder's space): with :meth:`Tools.of_rows` nothing is decoded.
+Samples may also be rows (1-D arrays of an encoder's space): with :meth:`Models.of_rows` nothing is decoded.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Tools:
+class Models:
     """The models of a fold: wrap them in :class:`~augmint.pipeline.encodings.Remembered` and folds share rows.
 
     Attributes:
@@ -67,7 +67,7 @@ class Tools:
     judge: Encoder
 
     @classmethod
-    def of_rows(cls, space: str = "rows") -> Tools:
+    def of_rows(cls, space: str = "rows") -> Models:
         """For samples that are rows: method and gates work in the space that the rows are of."""
         return cls(RowSpace(space), RowSpace(space))
 
@@ -94,14 +94,14 @@ class Children:
         return len(self.samples)
 
 
-def mint(plan: Plan, fold: Fold, tools: Tools) -> Children:
+def mint(plan: Plan, fold: Fold, models: Models) -> Children:
     """The children that a run of this plan makes of these real samples.
 
     Args:
         plan: ``model``, ``judge`` and ``size`` are not looked at but for statistics that ship with the model; the
-            ``tools`` are used. ``seed`` names all random streams.
+            ``models`` are used. ``seed`` names all random streams.
         fold: what may be seen.
-        tools: models.
+        models: of codec and judge.
 
     Returns:
         As many children as asked for, or fewer where gates or the pool ran short.
@@ -109,7 +109,7 @@ def mint(plan: Plan, fold: Fold, tools: Tools) -> Children:
     asked = children_per_class(fold.counts, plan.factor, plan.strategy)
     if not sum(asked.values()):
         return Children(y=np.zeros((0, len(fold.classes)), np.float32), asked=asked)
-    return _Job.fitted(plan, fold, tools).carry_out(asked)
+    return _Job.fitted(plan, fold, models).carry_out(asked)
 
 
 class _Child(NamedTuple):
@@ -138,7 +138,7 @@ class _Job:
     """The stages of one fold, fitted; ``order`` holds the rows of each class in the order they serve as anchors."""
 
     plan: Plan
-    tools: Tools
+    models: Models
     maker: Maker
     bench: Bench
     chooser: Chooser
@@ -150,24 +150,24 @@ class _Job:
     made: int = 0
 
     @classmethod
-    def fitted(cls, plan: Plan, fold: Fold, tools: Tools) -> _Job:
+    def fitted(cls, plan: Plan, fold: Fold, models: Models) -> _Job:
         """Encode, and fit method and gates."""
         if plan.label_by == "auto":
             plan = replace(plan, label_by="judge" if "pool" in plan.uses else "parents")
         place = {name: i for i, name in enumerate(fold.classes)}
         # A run lists class by class, by id.
         samples = sorted(fold.real, key=lambda sample: (place[sample.target], sample.id))
-        judged = _latents(samples, tools.judge, fold.classes)
-        real = judged if plan.rewrites else _latents(samples, tools.codec, fold.classes)
-        arrays = fit_all(plan, real, judged, samples, lambda share: None, _second(plan, fold, tools.codec))
+        judged = _latents(samples, models.judge, fold.classes)
+        real = judged if plan.rewrites else _latents(samples, models.codec, fold.classes)
+        arrays = fit_all(plan, real, judged, samples, lambda share: None, _second(plan, fold, models.codec))
         labels = {f"data:{id_}": y for id_, y in zip(real.ids, real.y, strict=True)}
         bench = Bench(fold.classes, labels, load_gates(plan, arrays), load_label_probe(plan, arrays), judged.space)
         chooser = Chooser(fold.classes, load_set_gates(plan, arrays))
-        maker, order = Maker.load(plan, arrays, None if plan.rewrites else tools.codec), {}
+        maker, order = Maker.load(plan, arrays, None if plan.rewrites else models.codec), {}
         for name in fold.classes:
             members = np.flatnonzero(real.labels == place[name])
             order[name] = members[stream(plan.seed, "anchors", name).permutation(len(members))]
-        return cls(plan, tools, maker, bench, chooser, replace(real, groups=None), samples, fold.pool, order)
+        return cls(plan, models, maker, bench, chooser, replace(real, groups=None), samples, fold.pool, order)
 
     def carry_out(self, asked: Mapping[str, int]) -> Children:
         """Rounds of units until nothing is short or the rounds are used up."""
@@ -237,12 +237,12 @@ class _Job:
                 unit = given[first : first + size]
                 picked = [self.pool[draw.pick[i]] for i in unit]
                 rows = restyled(then, self.plan.seed, picked, (label, index, round_, 0), range(len(unit)))
-                found = self._judged(rows, self.tools.judge.encode(rows), [parents_of(draw, i) for i in unit])
+                found = self._judged(rows, self.models.judge.encode(rows), [parents_of(draw, i) for i in unit])
                 yield label, [child for child in found if child is not None]
 
     def _features(self, units: Sequence[Sequence[Sample]]) -> Iterator[F32]:
         """The judge's rows of the children of each unit."""
-        rows = self.tools.judge.encode([child for unit in units for child in unit])
+        rows = self.models.judge.encode([child for unit in units for child in unit])
         return iter(np.split(rows, np.cumsum([len(unit) for unit in units])[:-1]))
 
     def _judged(self, children: Sequence[Sample], features: F32, parents: Sequence[Parents]) -> list[_Child | None]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,26 +23,11 @@ from augmint.models.devices import pick_device
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.groups import check_groups
 from augmint.pipeline.manifest import Manifest, dump_json, file_sha256, sha256
+from augmint.pipeline.output import check_folder, opened
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.sources import Inputs, Source, formats_of, open_heldout, open_sources
 from augmint.pipeline.workers import Room, changed_input, content_hash
-
-OURS = (
-    "README.md",
-    "SHA256SUMS",
-    "classes.txt",
-    "config.yaml",
-    "rejects.jsonl",
-    "run.json",
-    "skipped.jsonl",
-    "report",
-    "test",
-    "train",
-    "val",
-    ".augmint",
-)
-"""Names at the top of an output folder; ``--fresh`` removes these and nothing else."""
 
 UNITS = {"data": "encode", "pool": "pool", "base": "base", "held-out": "heldout"}
 """First word in the names of the encode units of each source."""
@@ -154,20 +137,8 @@ def prepare(
     setup = survey(plan, inputs, manifest, device)
     check_folder(manifest.out, inputs)
     tell(setup, progress)
-    try:
-        manifest.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"-o {manifest.out}: {error.strerror}", expected="a folder to write", do="change -o"
-        ) from error
-    with manifest.lock():
-        refuse_other_command(manifest, "run")
-        if fresh:
-            remove_earlier(manifest.out)
-        compare_identity(manifest, identity(setup))
-        manifest.open()
+    with opened(manifest, identity(setup), fresh):
         check_inputs(setup)
-        manifest.write(manifest.home / "plan.json", (dump_json(identity(setup)) + "\n").encode())
         yield setup
 
 
@@ -238,65 +209,6 @@ def working_size(reader: Format, train: tuple[Entry, ...]) -> int:
     return choose_size(sides)
 
 
-def check_folder(out: Path, inputs: Inputs) -> None:
-    """The output folder must be new, empty or ours, and apart from the inputs."""
-    inside = out.resolve()
-    for name, path in inputs.paths.items():
-        if inside == path.resolve() or path.resolve() in inside.parents or inside in path.resolve().parents:
-            raise UsageError(
-                f"-o {out} and the {name} {path} lie inside each other", expected="separate folders", do="change -o"
-            )
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"-o {out} is a file", expected="a folder", do="change -o")
-    if out.is_dir() and any(out.iterdir()) and not (out / ".augmint").is_dir():
-        raise UsageError(
-            f"-o {out} has files that are not a run of augmint",
-            expected="a new folder, an empty one, or one to resume",
-            do="change -o",
-            code="not-empty",
-        )
-
-
-def remove_earlier(out: Path, names: Sequence[str] = OURS) -> None:
-    """Remove what an earlier run wrote, but for the lock we hold."""
-    for name in names:
-        target = out / name
-        if name == ".augmint":
-            for inner in target.iterdir():
-                if inner.name != "lock":
-                    shutil.rmtree(inner) if inner.is_dir() else inner.unlink()
-        elif target.is_dir():
-            shutil.rmtree(target)
-        else:
-            target.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def opened(manifest: Manifest, identity: Mapping[str, object], fresh: bool, names: Sequence[str]) -> Iterator[None]:
-    """A folder that is no run (a lift, a search), locked and known to hold what ``identity`` says.
-
-    Args:
-        manifest: of the folder.
-        identity: what it is the result of; its "command" is the one that writes it.
-        fresh: remove the ``names`` of an earlier one first.
-        names: at the top of the folder, that are ours.
-    """
-    try:
-        manifest.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"-o {manifest.out}: {error.strerror}", expected="a folder to write", do="change -o"
-        ) from error
-    with manifest.lock():
-        refuse_other_command(manifest, str(identity["command"]))
-        if fresh:
-            remove_earlier(manifest.out, names)
-        compare_identity(manifest, identity)
-        manifest.open()
-        manifest.write(manifest.home / "plan.json", (dump_json(identity) + "\n").encode())
-        yield
-
-
 def identity(setup: Setup) -> dict[str, object]:
     """What a folder is the run of: plan, models, data listings, version."""
     second = {name: _digest(source.entries, source.entries) for name, source in setup.sources.items()}
@@ -321,53 +233,6 @@ def _digest(listed: Sequence[Entry], read: Sequence[Entry]) -> str:
     facts = [dump_json([e.id, e.target, e.group, e.split, e.row]) for e in listed]
     files = sorted({entry.source for entry in read if entry.row >= 0})
     return sha256("\n".join([*facts, *map(file_sha256, files)]).encode())
-
-
-def refuse_other_command(manifest: Manifest, command: str) -> None:
-    """What one command made is not thrown away by another, not even with --fresh."""
-    before = _stored_identity(manifest)
-    earlier = (before or {}).get("command", "run")
-    if before is not None and earlier != command:
-        raise UsageError(
-            f"{manifest.out} was made by augmint {earlier}",
-            expected=f"a new folder, or one of augmint {command}",
-            do="use another -o",
-            code="other-command",
-        )
-
-
-def _stored_identity(manifest: Manifest) -> dict[str, object] | None:
-    """What the folder is the run of; None where it is none yet, {} where that cannot be read."""
-    path = manifest.home / "plan.json"
-    if not path.exists():
-        return None
-    try:
-        found: dict[str, object] = json.loads(path.read_bytes())
-    except ValueError:
-        return {}
-    return found
-
-
-def compare_identity(manifest: Manifest, identity: Mapping[str, object]) -> None:
-    """Refuse to continue a run of another plan, data set or version."""
-    before = _stored_identity(manifest)
-    if before is None:
-        return
-    now = json.loads(dump_json(identity))
-    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    if changed:
-        lines = "; ".join(f"{key}: {_short(before.get(key))} -> {_short(now.get(key))}" for key in changed)
-        raise UsageError(
-            f"{manifest.out} holds another run ({lines})",
-            expected="the same data and plan, to resume",
-            do="use another -o, or --fresh to throw the earlier run away",
-            code="other-run",
-        )
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def check_inputs(setup: Setup) -> None:

@@ -34,11 +34,11 @@ from augmint.pipeline.lift_plan import LiftPlan
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.minting import Children, Fold
+from augmint.pipeline.output import opened
 from augmint.pipeline.plan import Plan, make_plan, read_config
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.search import Trial, ranked, search
 from augmint.pipeline.search_space import Dice, SearchSpace
-from augmint.pipeline.setup import opened
 from augmint.pipeline.tune import Scheme, prove
 from augmint.pipeline.validation import TimeUp, Validator, deal, provable
 from augmint.pipeline.workshop import Workshop

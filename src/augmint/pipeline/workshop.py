@@ -19,7 +19,7 @@ from augmint.models import load_encoder, load_network
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.encodings import Remembered
 from augmint.pipeline.lift_plan import LiftPlan
-from augmint.pipeline.minting import Children, Fold, Tools, mint, training_set
+from augmint.pipeline.minting import Children, Fold, Models, mint, training_set
 from augmint.students import TABLE as STUDENTS
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ class Workshop:
             self._models[name, size] = Remembered(load_encoder(name, size=size, device=self.device))
         return self._models[name, size]
 
-    def tools(self, arm: Arm) -> Tools:
+    def models(self, arm: Arm) -> Models:
         """The models that an arm mints with."""
         if self.rows:
-            return Tools.of_rows()
-        return Tools(self.encoder(arm.model, self.plan.size), self.encoder(self.plan.judge))
+            return Models.of_rows()
+        return Models(self.encoder(arm.model, self.plan.size), self.encoder(self.plan.judge))
 
     def children(self, arm: Arm, fold: Fold, seed: int) -> Children:
         """What the arm's method makes of the fold; nothing for an arm without one."""
@@ -61,7 +61,7 @@ class Workshop:
             return Children(y=np.zeros((0, len(fold.classes)), np.float32))
         gates = self.plan.gates if arm.gates is None else arm.gates
         keys: dict[str, Any] = {"judge": self.plan.judge, "gates": list(gates), "size": self.plan.size, **self.keys}
-        return mint(arm.plan(seed, **keys), fold, self.tools(arm))
+        return mint(arm.plan(seed, **keys), fold, self.models(arm))
 
     def training_set(self, arm: Arm, fold: Fold, children: Children, seed: int) -> TrainingSet:
         """What a student of the arm learns from."""

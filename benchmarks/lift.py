@@ -53,7 +53,7 @@ FINE_PX = 64
 FEWER = {"finetune": 5}
 """Pairs of a student, where they are not PAIRS."""
 
-LONG = 1500
+LONG = 1000
 """Updates of the scratch student where the transfer fraction is measured: a pool is more than 100 can read."""
 
 

@@ -57,7 +57,7 @@ class Line:
         side: whose it is; "pool" is ours with a pool.
         arm: what the corridor is told; the reference where it is none of its business.
         children: makes what is added to the training rows; None for nothing.
-        transform: on-the-fly change of pictures: "", "classic" or "albumentations".
+        transform: on-the-fly change of pictures: "", "albumentations", "classic" or "classic PRESET".
         candidates: names of the lines that ``auto`` chooses among, in order of preference.
     """
 
@@ -237,9 +237,9 @@ def _changed(
     return _children(as_rows(change(anchors), encoder), fold, [fold.real[i].id for i in at])
 
 
-def classic(name: str) -> ClassicImage:
+def classic(name: str, preset: str = "standard") -> ClassicImage:
     """Our hand-made changes for a data set."""
-    return ClassicImage(flip=FLIPS[name])
+    return ClassicImage(preset, flip=FLIPS[name])
 
 
 # --- peers ------------------------------------------------------------------------------------------------------------
@@ -354,6 +354,8 @@ PICTURE_LINES = (
     Line("retrieval", "pool", children=_picked),
     Line("retrieval + classic", "pool", children=_picked, transform="classic"),
     Line("auto", "auto", candidates=("retrieval + classic", "retrieval")),
+    Line("classic light", "ours", transform="classic light"),
+    Line("classic randaugment", "ours", transform="classic randaugment"),
 )
 
 TRANSFER_LINES = (
@@ -361,7 +363,7 @@ TRANSFER_LINES = (
     Line("Albumentations", "peer", transform="albumentations"),
     Line("classic", "ours", transform="classic"),
     Line("retrieval + classic", "pool", children=_picked, transform="classic"),
-    Line("retrieval, whole pool + classic", "pool", children=_whole_pool, transform="classic"),
+    Line("retrieval of the whole pool + classic", "pool", children=_whole_pool, transform="classic"),
 )
 
 FINE_LINES = tuple(line for line in PICTURE_LINES if line.name in FINE)
@@ -391,4 +393,6 @@ def transform(line: Line, name: str) -> Transform | None:
     """What is done to each batch."""
     if not line.transform:
         return None
-    return albumentations_transform(name) if line.transform == "albumentations" else classic(name).transform()
+    if line.transform == "albumentations":
+        return albumentations_transform(name)
+    return classic(name, *line.transform.split()[1:]).transform()

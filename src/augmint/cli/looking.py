@@ -20,7 +20,7 @@ def inspect(args: argparse.Namespace) -> int:
     """``augmint inspect``."""
     console = console_of(args)
     with console.progress() as progress:
-        found = inspect_data(args.data, label=args.label, group=args.group, progress=progress)
+        found = inspect_data(args.data, label=args.label, group=args.group, near=args.near, progress=progress)
     console.json({**dataclasses.asdict(found), "exit_code": found.exit_code})
     console.text(found.layout)
     splits = list(found.counts)
@@ -34,6 +34,10 @@ def inspect(args: argparse.Namespace) -> int:
             console.text(f"{word}: {', '.join(group[:4])}{' ...' if len(group) > 4 else ''}")
         if len(ids) > _SHOWN:
             console.text(f"{word}: {len(ids) - _SHOWN} more groups")
+    for pair in found.near[:_SHOWN]:
+        console.text(f"near copy: {pair.id} of {pair.nearest} ({pair.score:.3f} < {pair.threshold:.3f})")
+    if len(found.near) > _SHOWN:
+        console.text(f"near copy: {len(found.near) - _SHOWN} more")
     for name, reason in found.bad[:_SHOWN]:
         console.text(f"unusable: {name}: {reason}")
     if len(found.bad) > _SHOWN:
@@ -62,11 +66,17 @@ def report(args: argparse.Namespace) -> int:
 def verify(args: argparse.Namespace) -> int:
     """``augmint verify``."""
     console = console_of(args)
-    checked = verify_folder(args.out)
+    with console.progress() as progress:
+        checked = verify_folder(args.out, args.against, progress)
     console.json({**dataclasses.asdict(checked), "exit_code": checked.exit_code})
     for name, problem in checked.problems:
         console.warn(f"{problem}: {name}")
     console.text(f"{checked.files} files checked, {len(checked.problems)} problems")
+    if checked.against:
+        for leak in checked.against.leaks:
+            console.warn(f"LEAK: {leak.id} is a near copy of {leak.nearest} ({leak.score:.3f} < {leak.threshold:.3f})")
+        compared = f"{checked.against.compared} children compared with {checked.against.held_out} held-out pictures"
+        console.text(f"{compared}, {len(checked.against.leaks)} near copies")
     return checked.exit_code
 
 

@@ -121,6 +121,7 @@ def _inspect(commands: Commands[_Parser], name: str) -> None:
     parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
     parser.add_argument("--label", default="", metavar="COL", help="metadata column with the label")
     parser.add_argument("--group", default="", metavar="COL", help="metadata column with the group")
+    parser.add_argument("--near", action="store_true", help="training samples that are near copies of val or test, too")
 
 
 def _run(commands: Commands[_Parser], name: str) -> None:
@@ -277,11 +278,16 @@ def _verify(commands: Commands[_Parser], name: str) -> None:
     parser = _command(
         commands,
         name,
-        "check every byte of a run's folder; exit 1 if one differs",
-        ["augmint verify more/", "augmint verify more/ --json", "augmint verify more/ -q && echo whole"],
+        "check every byte of a run's folder; exit 1 if one differs, or if a child is a near copy of held-out pictures",
+        [
+            "augmint verify more/",
+            "augmint verify more/ --against test_photos/",
+            "augmint verify more/ -q && echo whole",
+        ],
         _late("augmint.cli.looking", "verify"),
     )
     parser.add_argument("out", help="folder of a finished run")
+    parser.add_argument("--against", metavar="HELDOUT", help="held-out pictures that no child may be a near copy of")
 
 
 def _replay(commands: Commands[_Parser], name: str) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from augmint.core.errors import DataError
-from augmint.core.protocols import Format
 from augmint.core.types import Sample
 from augmint.evaluation.leaks import U8, LeakFinder
 from augmint.formats.images import read_image
@@ -219,9 +218,3 @@ class Guard:
     def _run(self, stage: str, maker: Any, sizes: list[tuple[Any, int]]) -> None:
         manifest = self.setup.room.manifest
         self.work(stage, maker, sizes, [job for job, _ in sizes if not manifest.finished(job.unit)])
-
-
-def reader_maps(reader: Format, entries: Sequence[Any]) -> tuple[U8, tuple[str, ...]]:
-    """Maps and ids of the pictures of a listing that can be read."""
-    read = [sample for entry in entries if (sample := read_entry(reader, entry)[0]) is not None]
-    return small_maps(read), tuple(sample.id for sample in read)

@@ -11,6 +11,7 @@ from typing import Any
 from augmint.core.protocols import Format
 from augmint.core.types import Entry, Listing, ReadOptions
 from augmint.formats import detect
+from augmint.pipeline.against import NearCopy, compare_splits
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.workers import content_hash, read_entry
 
@@ -27,6 +28,8 @@ class Inspection:
         duplicates: groups of ids with identical content inside one split.
         conflicts: groups of ids with identical content and different labels.
         leaks: groups of ids with identical content, or of one group, in more than one split.
+        near: training samples that are near copies of a sample of another split, where these were looked for; some
+            are real pictures that are alike by nature, so that they are no reason for exit code 1.
         bad: (id, reason) of samples that cannot be used.
         warnings: of the listing.
     """
@@ -38,6 +41,7 @@ class Inspection:
     duplicates: tuple[tuple[str, ...], ...]
     conflicts: tuple[tuple[str, ...], ...]
     leaks: tuple[tuple[str, ...], ...]
+    near: tuple[NearCopy, ...]
     bad: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
 
@@ -47,15 +51,18 @@ class Inspection:
         return 1 if self.leaks else 0
 
 
-def inspect(data: str | Path, *, label: str = "", group: str = "", progress: Progress | None = None) -> Inspection:
-    """Read every sample once.
+def inspect(
+    data: str | Path, *, label: str = "", group: str = "", near: bool = False, progress: Progress | None = None
+) -> Inspection:
+    """Read every sample once, and once more to look for near copies.
 
     Raises:
         DataError: the data set as a whole is wrong.
     """
     reader = detect(Path(data))
     listing = reader.scan(Path(data), ReadOptions(label, group))
-    seen, shapes, bad = _read_all(reader, listing, progress or Progress())
+    watcher = progress or Progress()
+    seen, shapes, bad = _read_all(reader, listing, watcher)
     splits = {entry.split for entry in listing.entries}
     counts = {split: dict.fromkeys(listing.classes, 0) for split in sorted(splits)}
     for entry, _ in seen:
@@ -73,6 +80,7 @@ def inspect(data: str | Path, *, label: str = "", group: str = "", progress: Pro
         duplicates=_ids(found for found in same if len({entry.split for entry in found}) == 1),
         conflicts=_ids(found for found in same if len({entry.target for entry in found}) > 1),
         leaks=_ids(found for found in leaks if len({entry.split for entry in found}) > 1),
+        near=compare_splits(reader, listing.entries, watcher).leaks if near else (),
         bad=tuple(bad) + listing.unreadable,
         warnings=listing.warnings,
     )

@@ -15,6 +15,7 @@ from augmint.core.protocols import Format
 from augmint.core.types import Entry, ReadOptions, Sample
 from augmint.formats import TABLE as FORMATS
 from augmint.formats import detect
+from augmint.pipeline.groups import check_groups
 from augmint.pipeline.manifest import dump_json, sha256
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.setup import check_training, working_size
@@ -112,18 +113,22 @@ class LiftData:
     warnings: tuple[str, ...] = ()
 
 
-def read_data(path: Path, options: ReadOptions, pool: Path | None, progress: Progress) -> LiftData:
+def read_data(
+    path: Path, options: ReadOptions, pool: Path | None, progress: Progress, *, measured: bool = True
+) -> LiftData:
     """A data set on disk; unusable files are left out with a warning.
 
-    Its split "test" is the test part, else "val"; without either all rows are for pairs to split.
+    Its split "test" is the test part, else "val"; without either all rows are for pairs to split. Where nothing is
+    measured (``measured=False``), only the training part is opened.
 
     Raises:
-        DataError: it cannot be read, has no labels, or fewer than two classes.
+        DataError: it cannot be read, has no labels, fewer than two classes, or a group in two splits.
     """
     reader = detect(path)
     listing = reader.scan(path, options)
+    check_groups(listing.entries)
     splits = {entry.split for entry in listing.entries}
-    part = next((name for name in ("test", "val") if name in splits), "")
+    part = next((name for name in ("test", "val") if name in splits and measured), "")
     wanted = tuple(entry for entry in listing.entries if entry.split in ("train", part))
     check_training(path, tuple(entry for entry in wanted if entry.split == "train"))
     labelled = tuple(entry for entry in wanted if entry.target is not None)
@@ -133,7 +138,7 @@ def read_data(path: Path, options: ReadOptions, pool: Path | None, progress: Pro
     found, picked = None, list[str]()
     if pool is not None:
         # Held-out parts that are not measured on are no pool rows either.
-        others = tuple(entry for entry in listing.entries if entry.split not in ("train", part))
+        others = tuple(entry for entry in listing.entries if measured and entry.split not in ("train", part))
         known |= {fact["pixels"] for fact in _read(reader, others, "read held-out", progress)[1]}
         found, picked, told = _read_pool(pool, known, progress)
         warnings += told

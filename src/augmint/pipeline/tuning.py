@@ -142,7 +142,7 @@ def tune(
     """
     watcher = progress or Progress()
     begin = time.time()
-    found = read_data(data, ReadOptions(plan.label, plan.group), pool, watcher)
+    found = read_data(data, ReadOptions(plan.label, plan.group), pool, watcher, measured=False)
     job = _Job(plan, found, tuning, Manifest(out), device, watcher, begin)
     with opened(job.manifest, job.identity(), fresh, OURS):
         earlier = out / "tune.json"

@@ -7,25 +7,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augmint.core.errors import DataError
+from augmint.pipeline.against import Comparison, compare_children
 from augmint.pipeline.manifest import file_sha256
+from augmint.pipeline.progress import Progress
 from augmint.pipeline.sums import data_files, parse_sums, state_files
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What is wrong with a folder: (path, problem), sorted; empty when all is well."""
+    """What is wrong with a folder: (path, problem), sorted; empty when all is well.
+
+    ``against`` holds the near copies of held-out pictures among its children, where these were given.
+    """
 
     files: int
     problems: tuple[tuple[str, str], ...]
+    against: Comparison | None = None
 
     @property
     def exit_code(self) -> int:
-        """0 when every file is what it was, else 1."""
-        return 1 if self.problems else 0
+        """0 when every file is what it was and no child is a near copy, else 1."""
+        return 1 if self.problems or (self.against and self.against.leaks) else 0
 
 
-def verify(out: str | Path) -> Verification:
-    """Compare every file with the sums of the run.
+def verify(out: str | Path, against: str | Path | None = None, progress: Progress | None = None) -> Verification:
+    """Compare every file with the sums of the run, and every child with held-out pictures where these are given.
+
+    Args:
+        out: folder of a finished run.
+        against: held-out pictures: a folder, flat or nested, or an ``.npz`` with images.
+        progress: receives stages.
 
     Raises:
         DataError: the folder is not a finished run.
@@ -53,7 +64,9 @@ def verify(out: str | Path) -> Verification:
             continue
         count += len(sums)
         problems += _compare(root, sums, {file.as_posix() for file in listed(root)})
-    return Verification(count, tuple(sorted(problems)))
+    watcher = progress or Progress()
+    found = None if against is None else compare_children(root, Path(against), watcher)
+    return Verification(count, tuple(sorted(problems)), found)
 
 
 def _compare(root: Path, sums: dict[str, str], present: set[str]) -> list[tuple[str, str]]:

@@ -8,7 +8,16 @@ import augmint as am
 from augmint.core.errors import DataError
 from augmint.core.types import Entry
 from augmint.pipeline.groups import check_groups, join_groups
+from augmint.pipeline.progress import Progress
 from support import PLAIN, children, digit_images, metadata, save
+
+
+class Told(Progress):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
 
 
 def write_grouped(root: Path, splits: dict[str, list[str]], column: str = "patient") -> Path:
@@ -64,13 +73,16 @@ def test_a_run_refuses_a_group_that_is_held_out_too(tmp_path):
 
 def test_a_child_of_two_groups_is_given_to_neither_side(tmp_path):
     data = write_grouped(tmp_path / "in", {"train": ["ann", "bob", "cem", "dan"], "test": ["eve"]})
-    am.augment(data, tmp_path / "o", group="patient", factor=3, **PLAIN)
+    told = Told()
+    am.augment(data, tmp_path / "o", group="patient", factor=3, progress=told, **PLAIN)
     real = {row["id"]: row["group"] for row in metadata(tmp_path / "o") if not row["is_synthetic"]}
     made = children(tmp_path / "o")
     for row in made:
         assert row["group"] == " + ".join(sorted({real[ref.removeprefix("data:")] for ref in row["refs"]}))
     joint = {row["group"] for row in made} - set(real.values())
     assert joint and all(" + " in group for group in joint)
+    count = sum(" + " in row["group"] for row in made)
+    assert any(f"{count} children have parents of several groups" in line for line in told.lines)
     # In the output both names still count: what is made from it cannot meet one of them held out.
     apart = write_grouped(tmp_path / "apart", {"train": ["ann"]}, column="group")
     with pytest.raises(DataError, match="'ann' in heldout and train"):

@@ -19,6 +19,7 @@ from augmint.formats.writing import check_class_names, dump_classes, dump_row
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.barrier import Child
 from augmint.pipeline.card import data_card
+from augmint.pipeline.groups import JOINT
 from augmint.pipeline.manifest import Manifest, Rows, dump_json, sha256
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.sheet import contact_sheet_of
@@ -38,6 +39,10 @@ def assemble(assembly: Assembly, progress: Progress) -> Assembly:
     splits = {"train": list(_train_files(assembly)), **_heldout_files(assembly)}
     if assembly.soft:
         progress.say("warning: soft labels: folders name the heaviest class; readers of folders lose label_probs")
+    joint = sum(JOINT in child.facts["group"] for child in assembly.barrier.accepted())
+    if joint:
+        told = "children have parents of several groups: they fit neither side of a split by group"
+        progress.say(f"warning: {joint} {told}")
     progress.stage("write", sum(map(len, splits.values())), "samples")
     writer = _Writer(assembly)
     for split, files in splits.items():

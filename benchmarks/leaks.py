@@ -191,7 +191,7 @@ def measure(name: str, quick: bool) -> tuple[dict[str, Any], list[tuple[U8, U8]]
 
 def draw(pairs: list[tuple[U8, U8]]) -> None:
     """The flagged real pairs, training above, held-out below."""
-    side, gap = 96, 6
+    side, gap = 64, 4
     sheet = Image.new("RGB", (max(1, len(pairs)) * (side + gap), 2 * side + gap), "white")
     for i, pair in enumerate(pairs):
         for j, pixels in enumerate(pair):

@@ -14,6 +14,7 @@ import augmint as am
 from augmint.core.errors import DataError, UsageError
 from augmint.core.types import ReadOptions
 from augmint.formats.folders import Folders
+from augmint.pipeline.judged import minted_rows
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.replay import replay
@@ -242,3 +243,8 @@ def test_an_array_file_can_be_held_out(inputs: Inputs, leaky: Run, tmp_path: Pat
     found = verify(leaky.out, tmp_path / "apart.npz")
     assert found.against is not None and len(found.against.leaks) >= 11
     assert found.against.leaks[0].nearest.startswith("heldout:0000")
+
+
+def test_scores_and_report_see_no_flagged_child(guarded: Run) -> None:
+    minted = minted_rows(Manifest(guarded.out))
+    assert sorted(minted.words("id")) == sorted(row["id"] for row in children(guarded.out))

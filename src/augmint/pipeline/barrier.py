@@ -92,6 +92,7 @@ class Barrier:
             clean = np.array([id_ not in leaks for id_ in passed], np.bool_)
             ids = [id_ for id_ in passed if id_ not in leaks]
             verdict = self.chooser.choose(job.label, ids, done.array("judge")[clean])
+            verdicts += [dict(leaks[id_]) for id_ in passed if id_ in leaks]
             verdicts += [row for row in verdict.values() if not row["kept"]]
             for child in children:
                 id_ = child.facts["id"]

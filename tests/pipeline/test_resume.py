@@ -97,7 +97,8 @@ def test_interrupted_while_the_data_set_is_written(finished, first_run):
     assert snapshot(finished.out) == want
     assert len(total) > 30
     for count in (*range(1, len(total) - 9, 7), *range(len(total) - 9, len(total))):
-        shutil.rmtree(finished.out / "train")
+        for name in ("train", "report"):
+            shutil.rmtree(finished.out / name)
         for name in ("SHA256SUMS", ".augmint/SHA256SUMS", "README.md", "run.json", ".augmint/run.sha256"):
             (finished.out / name).unlink(missing_ok=True)
         with pytest.MonkeyPatch.context() as monkeypatch, pytest.raises(Stop):

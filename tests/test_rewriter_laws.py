@@ -20,7 +20,7 @@ class Right(Rewriter):
 
     strength: int = 9
 
-    def fit(self, samples):
+    def fit(self, samples, rng):
         return self
 
     def rewrite(self, samples, rngs):

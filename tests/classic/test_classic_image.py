@@ -170,13 +170,17 @@ def test_as_many_generators_as_samples():
         ClassicImage(flip="none").rewrite(samples(), [np.random.default_rng(0)])
 
 
+def fitted(rewriter, samples):
+    return rewriter.fit(samples, np.random.default_rng(0))
+
+
 def test_auto_needs_a_fit_and_is_what_the_fit_says():
     rewriter = ClassicImage()
     for use in (rewriter.transform, lambda: rewriter.rewrite(samples(), [None] * len(FORMS))):
         with pytest.raises(UsageError, match="flip: auto"):
             use()
     digits = [Sample("", image, target=str(label)) for label in (3, 7) for image in digit_images(label, 12)]
-    assert rewriter.fit(digits).strengths == dataclasses.replace(PRESETS["standard"], flip="none")
+    assert fitted(rewriter, digits).strengths == dataclasses.replace(PRESETS["standard"], flip="none")
     both = [Sample("", turn(s.content), target=s.target) for s in digits for turn in (np.asarray, np.fliplr)]
-    assert rewriter.fit(both).strengths == dataclasses.replace(PRESETS["standard"], flip="horizontal")
-    assert ClassicImage(flip="horizontal").fit(digits).state() == {}
+    assert fitted(rewriter, both).strengths == dataclasses.replace(PRESETS["standard"], flip="horizontal")
+    assert fitted(ClassicImage(flip="horizontal"), digits).state() == {}

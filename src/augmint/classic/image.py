@@ -85,12 +85,12 @@ class ClassicImage(Rewriter):
             raise UsageError(
                 "flip: auto, and no pictures to tell from whether their mirror images keep the label",
                 expected="a fit, or a flip that is given",
-                do="call .fit(samples) first, or pass flip='horizontal' or flip='none'",
+                do="call .fit(samples, rng) first, or pass flip='horizontal' or flip='none'",
                 code="not-fitted",
             )
         return dataclasses.replace(asked, flip="horizontal" if self.mirror_[0] else "none")
 
-    def fit(self, samples: Sequence[Sample]) -> Self:
+    def fit(self, samples: Sequence[Sample], rng: np.random.Generator) -> Self:
         """Find out whether mirror images keep the label, where ``flip`` is auto; nothing else is learned."""
         if self.asked.flip == "auto":
             from augmint.classic.mirror import may_mirror  # torch is loaded when it is needed

@@ -15,6 +15,7 @@ from augmint.gates import TABLE as GATES
 from augmint.models import get_card, list_cards
 from augmint.models.hub import fetch
 from augmint.pipeline.machine import machine_facts
+from augmint.rewriters import TABLE as REBUILD
 from augmint.synthesizers import TABLE as METHODS
 
 _VARIABLES = {
@@ -49,7 +50,11 @@ def models(args: argparse.Namespace) -> int:
 
 def methods(args: argparse.Namespace) -> int:
     """``augmint methods list``."""
-    rooms = {"latent space": ("synthesizers", METHODS), "samples": ("classic", CLASSIC)}
+    rooms = {
+        "latent space": ("synthesizers", METHODS),
+        "samples": ("classic", CLASSIC),
+        "samples, with a pretrained model": ("rewriters", REBUILD),
+    }
     found = [{**row, "works_on": on} for on, (room, table) in rooms.items() for row in describe(room, "method", table)]
     return _list(args, "methods", found)
 

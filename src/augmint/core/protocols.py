@@ -30,6 +30,7 @@ from augmint.core.types import (
 )
 
 State = dict[str, np.ndarray]
+Modality = Literal["image", "text"]
 
 
 class Encoder(ABC):
@@ -146,10 +147,19 @@ class Batched(ABC):
 
 
 class Rewriter(Stateful):
-    """A method on samples instead of latents: corrupt and rebuild, or a hand-made transform. Strength is a field."""
+    """A method on samples instead of latents: corrupt and rebuild, or a hand-made transform. Strength is a field.
+
+    Class attributes:
+        modalities: what it can rewrite.
+        model_kinds: kinds of pretrained model that it works with, one of which it must be given; none where it needs
+            no model. A class with kinds has a field ``lm`` (``None`` until the pipeline fills it, never configuration).
+    """
+
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"image"})
+    model_kinds: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
-    def fit(self, samples: Sequence[Sample]) -> Self:
+    def fit(self, samples: Sequence[Sample], rng: np.random.Generator) -> Self:
         """Learn from real samples, which may be read from disk one by one; most rewriters look at few or none."""
 
     @abstractmethod
@@ -214,7 +224,12 @@ class Format(ABC):
     """A data set on disk. Listing is cheap and complete; loading is per entry, so that one bad file stays one.
 
     Reading and writing are inverse: ``load`` of what ``dump`` wrote is the sample, field by field.
+
+    Class attributes:
+        modality: what its samples are.
     """
+
+    modality: ClassVar[Modality] = "image"
 
     @abstractmethod
     def scan(self, path: Path, options: ReadOptions) -> Listing:

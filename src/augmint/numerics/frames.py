@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from augmint.core.types import F32, Sample
 from augmint.numerics.pixels import colour_channels, planes_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# torch is imported by the functions: the command line, which may never come to a picture, must not wait for it.
 
 MAP = 32
 """Side of a small map, pixels."""
@@ -19,6 +22,8 @@ MAP = 32
 
 def to_frames(samples: Sequence[Sample], size: int) -> Tensor:
     """(n, 3, size, size) float32 RGB 0..1: alpha dropped, grey repeated, whole frame squashed."""
+    import torch
+
     frames = torch.empty(len(samples), 3, size, size)
     for frame, sample in zip(frames, samples, strict=True):
         # One at a time, since sizes differ; the codec was trained on pictures that were fitted by this function.
@@ -42,6 +47,8 @@ def to_rgb(sample: Sample) -> F32:
 
 def fit(x: Tensor, height: int, width: int) -> Tensor:
     """Images (n, 3, h, w) at the working size: bicubic, antialiased where that is smaller."""
+    from torch.nn import functional as F
+
     if x.shape[-2:] == (height, width):
         return x.clamp(0, 1)
     smaller = height < x.shape[-2] or width < x.shape[-1]
@@ -55,5 +62,7 @@ def unfit(x: Tensor, height: int, width: int) -> Tensor:
     Never antialiased: sampling at the old pixel centres gives back what `fit` spread (42 dB on 28 px digits at 64 px,
     where an antialiased shrink gives 24 to 30 dB).
     """
+    from torch.nn import functional as F
+
     out = F.interpolate(x, size=(height, width), mode="bicubic", antialias=False, align_corners=False)
     return out.clamp(0, 1)

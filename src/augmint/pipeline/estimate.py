@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from augmint.core.protocols import Codec
+from augmint.core.seeds import stream
 from augmint.core.types import Sample
 from augmint.engine import intra_op_threads
 from augmint.pipeline.counts import children_per_class
@@ -139,11 +140,12 @@ def _children(setup: Setup, samples: list[Sample], codec: Codec | None, z: np.nd
     """Children that cost what those of the run will cost."""
     address, places, plan = ("", 0, 0, 0), range(len(samples)), setup.plan
     if codec is None:
-        made = plan.rewriter().fit(samples).rewrite(samples, streams(plan.seed, "probe", address, places))
+        fitted = plan.rewriter().fit(samples, stream(plan.seed, "fit", plan.method))
+        made = fitted.rewrite(samples, streams(plan.seed, "probe", address, places))
     else:
         made = samples if "pool" in setup.sources else codec.decode(z, samples)
     then = plan.then_rewriter()
-    return restyled(then and then.fit(samples), plan.seed, made, address, places)
+    return restyled(then and then.fit(samples, stream(plan.seed, "fit", plan.then)), plan.seed, made, address, places)
 
 
 def _fit_seconds(setup: Setup, samples: list[Sample], z: np.ndarray) -> float:

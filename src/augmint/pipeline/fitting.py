@@ -64,15 +64,17 @@ def fit_all(
         second: rows of ``pool`` and ``base``, where the method uses them.
     """
     arrays: dict[str, np.ndarray] = {"y": real.y}
+    rng = stream(plan.seed, "fit", plan.method)
     if plan.rewrites:
-        state = plan.rewriter().fit(samples).state()
+        state = plan.rewriter().fit(samples, rng).state()
     else:
-        method, rng = plan.synthesizer(), stream(plan.seed, "fit", plan.method)
+        method = plan.synthesizer()
         method.fit(real, rng, pool=second.get("pool"), base=second.get("base"), progress=progress)
         state = method.state()
     arrays |= {f"method.{key}": value for key, value in state.items()}
     if plan.then:
-        arrays |= {f"then.{key}": value for key, value in plan.then_rewriter().fit(samples).state().items()}
+        then = plan.then_rewriter().fit(samples, stream(plan.seed, "fit", plan.then))
+        arrays |= {f"then.{key}": value for key, value in then.state().items()}
     for name in plan.gates:
         gate = plan.gate(name).fit(judged)
         arrays |= {f"gate.{name}.{key}": value for key, value in gate.state().items()}

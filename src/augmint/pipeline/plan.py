@@ -19,12 +19,16 @@ from augmint.classic import TABLE as CLASSIC
 from augmint.core import registry
 from augmint.core.errors import UsageError, did_you_mean, unknown
 from augmint.gates import TABLE as GATES
+from augmint.rewriters import TABLE as REBUILD
 from augmint.synthesizers import TABLE as METHODS
 
 Options = Mapping[str, Any]
 LABEL_BY = ("auto", "parents", "judge")
 AUTO = "auto"
 """In place of a method: let a search decide, or abstain."""
+
+REWRITERS: Mapping[str, dict[str, str]] = {"classic": CLASSIC, "rewriters": REBUILD}
+"""The rooms of methods that work on samples."""
 
 DEFAULT_GATES = ("consistency", "novelty", "realism", "diversity")
 _RANGES = {
@@ -114,7 +118,7 @@ class Plan:
     @property
     def rewrites(self) -> bool:
         """Whether the method works on samples: nothing is encoded for it, and nothing decoded."""
-        return family(self.method) == "classic"
+        return family(self.method) in REWRITERS
 
     @property
     def uses(self) -> frozenset[str]:
@@ -132,7 +136,8 @@ class Plan:
 
     def rewriter(self) -> Any:
         """The method, fresh, where it works on samples."""
-        return registry.build("classic", "method", CLASSIC, self.method, self.method_options)
+        room = family(self.method)
+        return registry.build(room, "method", REWRITERS[room], self.method, self.method_options)
 
     def then_rewriter(self) -> Any:
         """What every child goes through, fresh; None where there is no such thing."""
@@ -144,8 +149,8 @@ class Plan:
 
 
 def family(method: str) -> str:
-    """The room that a method is of: "synthesizers" in latent space, or "classic" on samples."""
-    rooms = {"synthesizers": METHODS, "classic": CLASSIC}
+    """The room that a method is of: "synthesizers" in latent space, or "classic" or "rewriters" on samples."""
+    rooms = {"synthesizers": METHODS, **REWRITERS}
     known = {room: registry.names(room, table) for room, table in rooms.items()}
     for room, names in known.items():
         if method in names:

@@ -90,5 +90,5 @@ def transform_of(arm: Arm, real: Sequence[Sample]) -> Transform | None:
     if not arm.transform:
         return None
     found = registry.build("classic", "transform", CLASSIC, arm.transform, {})
-    made: Transform = found.fit(real).transform()
+    made: Transform = found.fit(real, stream(0, "fit", arm.transform)).transform()
     return made

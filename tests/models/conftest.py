@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 
 from augmint.core.types import Sample
-from augmint.models import hub
-from augmint.models.cards import Card, Space, WeightFile, get_card
+from augmint.models import get_card, hub
+from augmint.models.cards import Card, Space, WeightFile
 from augmint.models.image import ImageCodec
 from augmint.models.tiny_image import TinyImage
 

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from augmint.core.errors import ModelError
-from augmint.models import hub, load_encoder
-from augmint.models.cards import Card, WeightFile, get_card
+from augmint.models import get_card, hub, load_encoder
+from augmint.models.cards import Card, WeightFile
 
 Trap = tuple[Path, bytes]
 

@@ -13,8 +13,7 @@ from safetensors.numpy import load_file
 
 from augmint.core.protocols import Codec
 from augmint.core.types import Sample
-from augmint.models import load_encoder
-from augmint.models.cards import get_card
+from augmint.models import get_card, load_encoder
 from augmint.models.image import ImageEncoder, build
 
 

@@ -5,32 +5,53 @@ Importing this room loads no torch and no transformers; :func:`load_encoder` doe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from augmint.core.errors import UsageError
 from augmint.core.protocols import Encoder
-from augmint.models.cards import Card, choose_size, get_card, list_cards
+from augmint.models import hub
+from augmint.models.cards import Card, Kind, choose_size, list_cards
+from augmint.models.lookup import get_card
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Card", "choose_size", "get_card", "list_cards", "load_encoder", "load_network", "working_size"]
+__all__ = [
+    "Card",
+    "Kind",
+    "choose_size",
+    "get_card",
+    "list_cards",
+    "load_encoder",
+    "load_lm",
+    "load_network",
+    "working_size",
+]
+
+LANGUAGE_MODELS: dict[str, str] = {
+    "masked-lm": "augmint.models.masked_lm:load_masked_lm",
+    "seq2seq": "augmint.models.seq2seq:load_seq2seq",
+    "translation": "augmint.models.seq2seq:load_seq2seq",
+    "causal-lm": "augmint.models.causal:load_causal",
+}
+"""Who loads a language model, by its kind: ``load(card, files, size, device)``, torch's generator left as it was."""
 
 
 def load_encoder(name: str, *, size: int | None = None, path: str | None = None, device: str = "cpu") -> Encoder:
     """The model of a card, ready to encode; a :class:`~augmint.core.protocols.Codec` when it can also decode.
 
     Args:
-        name: name of a card (``augmint models list``).
+        name: name of a card (``augmint models list``), or path of a folder as ``save_pretrained`` writes it.
         size: working size: side in pixels for images, most tokens for texts; None for the card's own.
         path: local folder or file with the weights, for cards whose weights are not embedded.
         device: "cpu", "cuda", "cuda:1", or "auto" for the first that is there.
 
     Raises:
-        UsageError: no such card, a size the model cannot work at, a device that is not there.
+        UsageError: no such card or folder, no encoder, a size it cannot work at, a device that is not there.
         ModelError: the weights are missing, damaged or a pickle, or a needed package is not installed.
     """
-    card = get_card(name)
+    card = get_card(name, "encoder")
     size = working_size(card, size)
     import torch
 
@@ -42,6 +63,35 @@ def load_encoder(name: str, *, size: int | None = None, path: str | None = None,
         from augmint.models.image import load_image
 
         return load_image(card, size, path=path, device=device)
+
+
+def load_lm(name: str, *, kind: Kind | None = None, size: int | None = None, device: str = "cpu") -> Any:
+    """The language model of a card or a local folder, ready to be handed to a rewriter.
+
+    Args:
+        name: name of a card (``augmint models list``), or path of a folder as ``save_pretrained`` writes it.
+        kind: what a folder's model is to be used as; None for what its config says.
+        size: most tokens of a text; None for the card's own.
+        device: "cpu", "cuda", "cuda:1", or "auto" for the first that is there.
+
+    Raises:
+        UsageError: no such card or folder, no language model, a size or a device it cannot work with.
+        ModelError: the weights are missing, damaged or a pickle, or a needed package is not installed.
+    """
+    card = get_card(name, kind)
+    if card.kind not in LANGUAGE_MODELS:
+        raise UsageError(
+            f"model {name!r}, a {card.modality} {card.kind}",
+            expected=f"one of: {', '.join(LANGUAGE_MODELS)}",
+            do="take another model (augmint models list), or name the kind of a folder's",
+            code="wrong-model",
+        )
+    size = working_size(card, size)
+    module, _, function = LANGUAGE_MODELS[card.kind].partition(":")
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        return getattr(import_module(module), function)(card, hub.find(card), size, device)
 
 
 def load_network(name: str, *, path: str | None = None) -> tuple[nn.Module, int]:

@@ -7,8 +7,8 @@ import json
 from safetensors import safe_open
 
 from augmint.core.errors import ModelError
-from augmint.models.cards import get_card
 from augmint.models.hub import WEIGHTS, verify
+from augmint.models.lookup import get_card
 from augmint.numerics.base_statistics import BaseStatistics
 
 

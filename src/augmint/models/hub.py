@@ -74,6 +74,9 @@ def find_local(card: Card) -> dict[str, Path] | None:
 
 def local_places(card: Card) -> Iterator[Place]:
     """Where to look on this machine, in order."""
+    if card.folder:
+        yield in_folder(Path(card.folder))
+        return
     if card.source == EMBEDDED:
         yield in_folder(WEIGHTS)
     if os.environ.get("AUGMINT_MODELS"):

@@ -113,30 +113,62 @@ def mean_pooled(net: Any, x: Tensor) -> Tensor:
 
 def load_text(card: Card, size: int, *, path: str | None, device: str) -> TextEncoder:
     """The encoder of a text card that reads at most ``size`` tokens; raises what `load_encoder` does."""
-    if importlib.util.find_spec("transformers") is None:
-        raise ModelError(
-            f"model {card.name!r} without the package transformers",
-            expected="transformers 5.3 or later",
-            do="pip install 'augmint[text]'",
-            code="no-package",
-        )
+    need_transformers()
     device = pick_device(device)
     tokenizer, net = load_folder(hub.find(card, path))
     net = net.to(device)
     return TextEncoder(card.tag, size, tokenizer, lambda x: mean_pooled(net, x), card.space.dims, device)
 
 
-def load_folder(files: dict[str, Path]) -> tuple[Any, Any]:
-    """Tokenizer and network (float32, for inference) from verified files alone: no code, no network access."""
-    hub.tell_hub_offline()
-    from transformers import AutoModel, AutoTokenizer
+def load_folder(files: dict[str, Path], auto: str = "AutoModel", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
+    """Tokenizer and network (for inference) from verified files alone: no code, no network access.
 
+    Args:
+        files: paths by name.
+        auto: class of transformers that chooses the network's, such as "AutoModelForMaskedLM".
+        dtype: of the weights and of the arithmetic.
+
+    Raises:
+        ModelError: transformers is not there, cannot make such a network of the config, or the weights are not
+            those of the config (a part is missing or of another shape; a pooler, which nothing here uses, may be).
+    """
+    need_transformers()
+    hub.tell_hub_offline()
+    import transformers
+
+    alone = {"local_files_only": True, "trust_remote_code": False}
+    make = getattr(transformers, auto).from_pretrained
     with hub.staged(files) as folder, quiet():
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        net = AutoModel.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
-        )
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **alone)
+            net, found = make(folder, **alone, use_safetensors=True, dtype=dtype, output_loading_info=True)
+        except (ValueError, KeyError, OSError, RuntimeError, ImportError) as error:
+            raise unfit(files, str(error).strip().replace(folder, "the folder").splitlines()[0]) from error
+    lacking = sorted(key for key in found["missing_keys"] if "pooler" not in key)
+    if lacking:
+        raise unfit(files, f"no weights for {len(lacking)} parts, first {lacking[0]}")
     return tokenizer, net.eval().requires_grad_(False)
+
+
+def unfit(files: dict[str, Path], why: str) -> ModelError:
+    """The error for files that are what they should be and still make no network."""
+    return ModelError(
+        f"{next(iter(files.values())).parent}: {why}",
+        expected="weights, config and tokenizer of one model that transformers itself knows",
+        do="save the model and its tokenizer again with save_pretrained, or take another",
+        code="model-config",
+    )
+
+
+def need_transformers() -> None:
+    """Raises ModelError when transformers is not installed."""
+    if importlib.util.find_spec("transformers") is None:
+        raise ModelError(
+            "a text model without the package transformers",
+            expected="transformers 5.3 or later",
+            do="pip install 'augmint[text]'",
+            code="no-package",
+        )
 
 
 @contextmanager

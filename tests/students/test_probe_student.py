@@ -98,7 +98,7 @@ def test_c_is_chosen_by_the_same_real_rows_whatever_is_minted(monkeypatch: pytes
         scored.append((len(labels), *labels.argmax(axis=1)))
         return float(len(scored))
 
-    monkeypatch.setattr("augmint.students.probe.cross_entropy", spy)
+    monkeypatch.setattr("augmint.students.convex.cross_entropy", spy)
     fit(rows_of(x, y), trials=2)
     alone = list(scored)
     scored.clear()

@@ -18,23 +18,42 @@ ALIKE = 0.02
 
 
 def example_training(
-    kind: Literal["rows", "images"] = "rows", counts: Sequence[int] = (8, 6, 5), minted: int = 4, seed: int = 0
+    kind: Literal["rows", "images", "texts", "pairs"] = "rows",
+    counts: Sequence[int] = (8, 6, 5),
+    minted: int = 4,
+    seed: int = 0,
 ) -> TrainingSet:
     """Samples of classes that are easily told apart, for checks.
 
     Args:
-        kind: rows of numbers, or small images of several shapes, depths and channels.
+        kind: rows of numbers; small images of several shapes, depths and channels; texts; or pairs of texts.
         counts: real rows of each class.
         minted: rows below them that count as made.
         seed: of the numbers.
     """
     numbers = np.random.default_rng(seed)
     labels = np.concatenate([np.repeat(np.arange(len(counts)), counts), np.arange(minted) % len(counts)])
-    contents = [_row(c, numbers) if kind == "rows" else _image(c, i, numbers) for i, c in enumerate(labels)]
+    contents = [_content(kind, c, i, numbers) for i, c in enumerate(labels)]
     samples = tuple(Sample(f"{kind} {i}", content) for i, content in enumerate(contents))
     n, names = len(labels), tuple(f"class {c}" for c in range(len(counts)))
     y = np.eye(len(counts), dtype=np.float32)[labels]
     return TrainingSet(samples, y, np.ones(n, np.float32), np.arange(n) >= n - minted, names)
+
+
+def _content(kind: str, label: int, i: int, numbers: np.random.Generator) -> Any:
+    if kind == "pairs":
+        return {"premise": _text(label, numbers), "hypothesis": _text(label, numbers)}
+    if kind == "texts":
+        return _text(label, numbers)
+    return _row(label, numbers) if kind == "rows" else _image(label, i, numbers)
+
+
+def _text(label: int, numbers: np.random.Generator) -> str:
+    """Two words that all classes have, around one that tells the class."""
+    telling = (("bread", "cheese", "soup"), ("train", "ship", "tram"), ("rain", "snow", "fog"))[label % 3]
+    common = ("a", "the", "here", "of", "and", "now")
+    words = [numbers.choice(common), numbers.choice(telling), numbers.choice(common), numbers.choice(telling)]
+    return " ".join(words).capitalize() + str(numbers.choice((".", "!", "")))
 
 
 def _row(label: int, numbers: np.random.Generator) -> np.ndarray:
@@ -167,7 +186,7 @@ def _check_on_the_fly(train: TrainingSet, fit: _Fitter) -> None:
 
     def nothing(batch: Any, numbers: np.random.Generator) -> Any:
         seen.append(len(batch))
-        return 0.0 * batch
+        return [_emptied(content) for content in batch] if isinstance(batch, list) else 0.0 * batch
 
     blind = fit(transform=nothing)
     law(seen, "a transform is used")
@@ -175,7 +194,22 @@ def _check_on_the_fly(train: TrainingSet, fit: _Fitter) -> None:
     for mixup in (0.2, 1.0):
         _check_probabilities(fit(mixup=mixup), train)
     with watched(train):
-        fit(mixup=0.4, transform=lambda batch, numbers: batch.mul_(0.5))
+        fit(mixup=0.4, transform=_in_place)
+
+
+def _emptied(content: str | dict[str, str]) -> str | dict[str, str]:
+    return dict.fromkeys(content, "") if isinstance(content, dict) else ""
+
+
+def _in_place(batch: Any, numbers: np.random.Generator) -> Any:
+    """A transform that writes into what it is handed."""
+    if not isinstance(batch, list):
+        return batch.mul_(0.5)
+    for i, content in enumerate(batch):
+        if isinstance(content, dict):
+            content.update(_emptied(content))  # type: ignore[arg-type]
+        batch[i] = _emptied(content)
+    return batch
 
 
 def _check_no_real_row(make: Callable[[], Student], train: TrainingSet) -> None:

@@ -19,7 +19,10 @@ Text = npt.NDArray[np.str_]
 TargetKind = Literal["class", "soft", "multilabel", "number"]
 
 Transform = Callable[[Any, np.random.Generator], Any]
-"""A random change of a batch in the form a student holds it (images: torch (n, C, H, W), 0..1), afresh each time."""
+"""A random change of a batch in the form a student holds it, afresh each time.
+
+Images: torch (n, C, H, W), 0..1. Texts: a list of contents, strings or dicts of strings, to a list as long.
+"""
 
 NO_PICK = -2
 """In ``Draw.pick``: the pool had no row left to give; the row is a stand-in for whoever cannot leave it out."""

@@ -45,12 +45,30 @@ class Axes:
     def of(cls, x: Floats) -> Self:
         """The principal axes of x (n, d), those of no length left out."""
         wide = x.shape[1] > len(x)
-        square, vectors = np.linalg.eigh(x @ x.T if wide else x.T @ x)
-        long = square > max(float(square[-1]) * len(square) * np.finfo(x.dtype).eps, np.finfo(x.dtype).tiny)
-        square, vectors = square[long], vectors[:, long]
+        square, vectors = _spectrum(x @ x.T if wide else x.T @ x)
         length = np.sqrt(square)
         rows, basis = (vectors * length, x.T @ vectors / length) if wide else (x @ vectors, vectors)
         return cls(np.ascontiguousarray(rows), basis, square.astype(np.float64) / max(1, len(x)))
+
+    @classmethod
+    def of_products(cls, products: Floats) -> Self:
+        """The axes of n rows that are too wide to be held, out of their products x x^T (n, n).
+
+        The basis (n, r) takes products, too: ``(z @ x.T) @ basis`` are the coordinates of any row z, and
+        ``x.T @ (basis @ w)`` is the weight w in the numbers of the rows.
+        """
+        square, vectors = _spectrum(products)
+        length = np.sqrt(square)
+        variance = square.astype(np.float64) / max(1, len(products))
+        return cls(np.ascontiguousarray(vectors * length), vectors / length, variance)
+
+
+def _spectrum(products: Floats) -> tuple[Floats, Floats]:
+    """Eigenvalues and vectors, those of no length left out."""
+    kind = np.finfo(products.dtype)
+    square, vectors = np.linalg.eigh(products)
+    long = square > max(float(square[-1]) * len(square) * kind.eps, kind.tiny)
+    return square[long], vectors[:, long]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What students accept: images, or rows of numbers; labels whose weights sum to 1."""
+"""What students accept: images, texts or rows of numbers; labels whose weights sum to 1."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def are_rows(samples: Sequence[Sample]) -> bool:
 
 def _is_row(content: Any) -> bool:
     return isinstance(content, np.ndarray) and content.ndim == 1 and content.dtype.kind == "f"
+
+
+def are_texts(samples: Sequence[Sample]) -> bool:
+    """True where the contents are strings, or strings by name."""
+    return all(isinstance(sample.content, (str, dict)) for sample in samples)
 
 
 def rows_of(samples: Sequence[Sample], width: int | None = None) -> F32:

@@ -30,10 +30,11 @@ from scipy.special import softmax
 
 from augmint.core.protocols import Encoder, Student
 from augmint.core.types import F32, I64, Bool, Budget, Sample, TrainingSet
-from augmint.numerics.softmax_regression import Axes, Stop, fit_softmax
+from augmint.numerics.softmax_regression import Axes
+from augmint.students.convex import Fits
 from augmint.students.inputs import check, rows_of
-from augmint.students.trials import best, cross_entropy, inner_folds, parts, values
-from augmint.students.views import changed, partners
+from augmint.students.trials import values
+from augmint.students.views import changed, view_count
 
 F64 = npt.NDArray[np.float64]
 REACH = 10.0
@@ -83,11 +84,8 @@ class LinearProbe(Student):
         self.scale_ = np.where(std > 1e-6 * (1.0 + np.abs(self.mean_)), std, 1.0)
         self.present_ = train.y.sum(axis=0) > 0
         axes = Axes.of(self._standard(x).astype(np.float32))
-        fits = _Fits(axes, parent, train, self.present_, budget.updates, int(rng.integers(2**62)))
-        fold = inner_folds(train, self.folds)
-        tried = values(self.c, REACH, budget.trials)
-        self.c_ = best(tried, parts(train, fold), lambda c, part: fits.loss(c, fold == part))
-        weight, self.bias_ = fits.fit(self.c_, np.zeros(len(train), np.bool_), Stop(budget.updates, 1e-6, 1e-4))
+        fits = Fits(axes, parent, train, self.present_, budget.updates, int(rng.integers(2**62)))
+        self.c_, weight, self.bias_ = fits.chosen(values(self.c, REACH, budget.trials), self.folds)
         self.weight_ = axes.basis @ weight
         return self
 
@@ -111,44 +109,8 @@ class LinearProbe(Student):
 
     def _rows(self, train: TrainingSet, rng: np.random.Generator) -> tuple[F32, I64]:
         """(m, d) the rows as they are and below them their views; (m,) the row each is a view of."""
-        n = len(train)
-        x, more = self._encode(train.samples), 0
-        if train.transform is not None or train.mixup > 0:
-            more = int(np.clip(self.most_rows // n, 2, self.views)) - 1
+        x, more = self._encode(train.samples), view_count(train, self.views, self.most_rows) - 1
         views = [x]
         for _ in range(more):
             views.append(x if train.transform is None else self._encode(changed(train.samples, train.transform, rng)))
-        return np.concatenate(views), np.tile(np.arange(n), more + 1)
-
-
-class _Fits:
-    """Fits on the rows of one training set, of which some are held out; each starts from the last on the same rows."""
-
-    def __init__(self, axes: Axes, parent: I64, train: TrainingSet, present: Bool, steps: int, seed: int) -> None:
-        self.axes, self.parent, self.train, self.steps, self.seed = axes, parent, train, steps, seed
-        self.y = train.y[:, present].astype(np.float64)
-        self.y /= self.y.sum(axis=1, keepdims=True)
-        self.samples = len({s.id for s, minted in zip(train.samples, train.minted, strict=True) if not minted})
-        self.found: dict[bytes, tuple[F64, F64]] = {}
-
-    def loss(self, c: float, out: Bool) -> float:
-        """Mean cross-entropy of the real rows that are out, by a fit on the rows that are not and their views."""
-        weight, bias = self.fit(c, out, Stop(self.steps, 1e-5, 1e-4))
-        rows = np.flatnonzero(out & ~self.train.minted)
-        probability = softmax(self.axes.rows[rows] @ weight + bias, axis=1)
-        return cross_entropy(probability, self.y[rows].astype(np.float32), self.train.weight[rows])
-
-    def fit(self, c: float, out: Bool, stop: Stop) -> tuple[F64, F64]:
-        """Weight (r, k) and bias (k,) along the axes."""
-        rows = np.flatnonzero(~out[self.parent])
-        of = self.parent[rows]
-        x, y, weight = self.axes.rows[rows], self.y[of], self.train.weight[of].astype(np.float64)
-        if self.train.mixup > 0:
-            partner, share = partners(weight, self.train.mixup, np.random.default_rng(self.seed))
-            x = share[:, None] * x + (1 - share[:, None]) * x[partner]
-            y = share[:, None] * y + (1 - share[:, None]) * y[partner]
-        key, penalty = out.tobytes(), 1.0 / (c * self.samples)
-        # Never from the fit of another fold: it has seen the rows that are out here, and a way of few steps keeps that.
-        start = self.found.get(key)
-        found = self.found[key] = fit_softmax(x, y, weight / weight.sum(), penalty, self.axes.variance, start, stop)
-        return found
+        return np.concatenate(views), np.tile(np.arange(len(train)), more + 1)

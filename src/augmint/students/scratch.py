@@ -1,4 +1,4 @@
-r"""A small network trained from nothing: convolutions for images, a perceptron for rows.
+r"""A small model trained from nothing: convolutions for images, a perceptron for rows, TF-IDF for texts.
 
 Images: 3x3 convolution with stride 2 to 16 channels, pooled; 3x3 to 32, pooled; 3x3 to 64; batch norm and ReLU after
 each; the mean of each quarter; a linear layer. 0.5 million multiplications for 32 x 32 pixels.
@@ -6,11 +6,14 @@ each; the mean of each quarter; a linear layer. 0.5 million multiplications for 
 Images are squashed to the median side of the real training images, 16 px at least and 32 px at most; grey where all
 of them are grey. Pixels are standardised by the real training images; so are the numbers of rows.
 
+Texts go to :class:`~augmint.students.tfidf.Tfidf`, a linear classifier on their words.
+
 Shapes: images (n, 3 or 1, s, s) in 0..1, rows (n, d), probabilities (n, k).
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -23,8 +26,9 @@ from augmint.core.protocols import Student
 from augmint.core.types import F32, Bool, Budget, Sample, TrainingSet
 from augmint.numerics.networks import Perceptron
 from augmint.numerics.pixels import planes_of
-from augmint.students.inputs import are_rows, channels_of, check, frames, rows_of
+from augmint.students.inputs import are_rows, are_texts, channels_of, check, frames, rows_of
 from augmint.students.loop import Recipe, Standard, fit_network, probabilities
+from augmint.students.tfidf import Tfidf
 
 LEAST, MOST = 16, 32
 """Working size of images in pixels."""
@@ -38,16 +42,19 @@ HIDDEN = 64
 
 @dataclass
 class Scratch(Student):
-    """A small network trained from nothing, on images or on rows.
+    """A small model trained from nothing, on images, rows or texts.
 
     Attributes:
-        rate: largest learning rate, the middle of those tried.
+        rate: largest learning rate of a network, the middle of those tried.
+        texts: the student that texts are given to.
     """
 
     rate: float = 0.005
+    texts: Tfidf = field(default_factory=Tfidf)
     net_: nn.Module = field(init=False, repr=False)
     present_: Bool = field(init=False, repr=False)
     shape_: tuple[int, ...] = field(init=False, repr=False)
+    texts_: Tfidf = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.rate <= 0:
@@ -57,6 +64,9 @@ class Scratch(Student):
         """Train for ``budget.updates`` steps."""
         check(train, "scratch")
         real = [s for s, minted in zip(train.samples, train.minted, strict=True) if not minted]
+        if are_texts(real):
+            self.shape_, self.texts_ = (), dataclasses.replace(self.texts).fit(train, budget, rng)
+            return self
         self.shape_ = real[0].content.shape if are_rows(real) else _image_shape(real)
         self.present_ = train.y.sum(axis=0) > 0
         x = self._inputs(train.samples)
@@ -67,6 +77,8 @@ class Scratch(Student):
 
     def predict_proba(self, samples: Sequence[Sample]) -> F32:
         """(n, k) probabilities; 0 for classes that had no row."""
+        if not self.shape_:
+            return self.texts_.predict_proba(samples)
         return probabilities(self.net_, self._inputs(samples), self.present_)
 
     def _inputs(self, samples: Sequence[Sample]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,15 +10,29 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from augmint.core.types import F32, I64, Sample, Transform
+from augmint.core.types import F32, I64, Sample, TrainingSet, Transform
 from augmint.numerics.pixels import planes_of
 from augmint.numerics.softmax_regression import Floats
-from augmint.students.inputs import are_rows
+from augmint.students.inputs import are_rows, are_texts
 from augmint.students.loop import draw
 
 
+def view_count(train: TrainingSet, most: int, most_rows: int) -> int:
+    """Views of each row, itself included: 1 where nothing changes afresh, else 2 to ``most``, in ``most_rows`` rows."""
+    if train.transform is None and train.mixup == 0:
+        return 1
+    return int(np.clip(most_rows // len(train), 2, most))
+
+
 def changed(samples: Sequence[Sample], transform: Transform, rng: np.random.Generator) -> list[Sample]:
-    """One changed view of each sample, in its size, depth and order, with "" as id; those of one shape as a batch."""
+    """One changed view of each sample, in its size, depth and order, with "" as id.
+
+    A transform is handed a batch: pictures of one shape, or rows, as a tensor; texts as a list of their contents.
+    """
+    if are_texts(samples):
+        contents = transform([copy.copy(sample.content) for sample in samples], rng)
+        pairs = zip(samples, contents, strict=True)
+        return [dataclasses.replace(sample, id="", content=content, raw=None, spans=()) for sample, content in pairs]
     out = list(samples)
     by_shape: dict[tuple[str, tuple[int, ...]], list[int]] = defaultdict(list)
     for i, sample in enumerate(samples):

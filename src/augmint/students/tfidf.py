@@ -61,7 +61,7 @@ class Tfidf(Student):
         most_rows: fewer views where there would be more rows than this, but one changed view at least.
     """
 
-    c: float = 30.0
+    c: float = 100.0
     words: int = 2
     folds: int = 3
     views: int = 8

@@ -20,7 +20,7 @@ from augmint.core.errors import DataError, ModelError
 from augmint.core.types import Sample
 from augmint.models import hub, load_encoder, text
 from augmint.models.inputs import BATCH
-from augmint.models.text import TextEncoder, buckets, load_folder, mean_pooled
+from augmint.models.text import TextEncoder, buckets, load_folder, pooled
 
 WORDS = (
     *("the", "cat", "sat", "on", "a", "mat", "while", "some", "old", "dog", "ran", "far", "away"),
@@ -50,7 +50,7 @@ def of(folder: Path) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def encoder(folder: Path) -> TextEncoder:
     tokenizer, net = load_folder(of(folder))
-    return TextEncoder("bert@0", 64, tokenizer, lambda x: mean_pooled(net, x), 32)
+    return TextEncoder("bert@0", 64, tokenizer, lambda x: pooled(net, x), 32)
 
 
 def sentences(count: int, longest: int = 50) -> list[str]:
@@ -111,7 +111,7 @@ def test_hostile_neighbours_of_verified_files_are_not_looked_at(
     )
     (evil / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "pytorch_model.bin"}}))
     tokenizer, net = load_folder(of(evil))
-    again = TextEncoder("bert@0", 64, tokenizer, lambda x: mean_pooled(net, x), 32)
+    again = TextEncoder("bert@0", 64, tokenizer, lambda x: pooled(net, x), 32)
     assert again.encode(["the cat"]).tobytes() == encoder.encode(["the cat"]).tobytes()
 
 
@@ -167,6 +167,12 @@ def test_minilm_against_a_plain_forward(minilm: dict[str, Path], monkeypatch: py
         mean = states[0].mean(0).numpy()
         assert row @ mean / np.linalg.norm(mean) == pytest.approx(1.0, abs=1e-6)
     assert rows.tobytes() == np.concatenate([encoder.encode([words]) for words in texts]).tobytes()
+
+
+def test_minilm_with_half_the_bits(minilm: dict[str, Path]) -> None:
+    texts = [*sentences(20)[1:], "A man is eating food.", "Ein Café, naïve 東京 🙂"]
+    rows, half = (load_encoder(f"all-MiniLM-L6-v2{option}").encode(texts) for option in ("", "#bfloat16"))
+    assert 1e-4 < np.abs(rows - half).max() and (rows * half).sum(1).min() > 0.999
 
 
 def test_minilm_knows_what_is_alike(minilm: dict[str, Path]) -> None:

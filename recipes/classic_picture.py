@@ -47,7 +47,7 @@ def row_of(preset: str, samples: list[Sample]) -> list[np.ndarray]:
     """Pictures of one set: the real ones, or their children of a preset."""
     shown = samples[:: max(1, len(samples) // SHOWN)][:SHOWN]
     if preset != "real":
-        rewriter = ClassicImage(preset).fit(samples)
+        rewriter = ClassicImage(preset).fit(samples, stream(4, "picture", preset))
         shown = rewriter.rewrite(shown, [stream(4, "picture", preset, i) for i in range(len(shown))])
     frames = [Image.fromarray(sample.content).convert("RGB") for sample in shown]
     nearest = Image.Resampling.NEAREST

@@ -113,6 +113,13 @@ class ClassicImage(Rewriter):
 
         return partial(change, strengths=self.strengths)
 
+    def told(self) -> list[str]:
+        """Whether pictures are mirrored, where that was left open."""
+        if not hasattr(self, "mirror_"):
+            return []
+        mirrored = "mirror images keep the label, so left and right change places"
+        return [f"{mirrored if self.mirror_[0] else 'pictures are not mirrored'} (flip: auto)"]
+
     def state(self) -> State:
         """Whether to mirror, where that was found out."""
         return {"mirror": self.mirror_.astype(np.uint8)} if hasattr(self, "mirror_") else {}

@@ -169,6 +169,10 @@ class Rewriter(Stateful):
         A child depends on the fit, its own sample and its own generator, never on its neighbours.
         """
 
+    def told(self) -> list[str]:
+        """What the fit found out that the user left open or should know, a line each; after a fit or a load."""
+        return []
+
     def state(self) -> State:
         """The learned arrays; none where nothing is learned."""
         return {}

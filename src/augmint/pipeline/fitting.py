@@ -103,10 +103,10 @@ def load_then(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Rewriter | None:
 
 
 def told_by_fit(plan: Plan, arrays: Mapping[str, np.ndarray]) -> list[str]:
-    """What the fit found out that the user left open."""
-    found = ((plan.method, arrays.get("method.mirror")), (plan.then, arrays.get("then.mirror")))
-    words = {True: "mirror images keep the label, so left and right change places", False: "pictures are not mirrored"}
-    return [f"{name}: {words[bool(mirror[0])]} (flip: auto)" for name, mirror in found if mirror is not None]
+    """What the fit found out that the user left open or should know."""
+    method = load_rewriter(plan, arrays) if plan.rewrites else None
+    found = ((plan.method, method), (plan.then, load_then(plan, arrays)))
+    return [f"{name}: {line}" for name, rewriter in found if rewriter for line in rewriter.told()]
 
 
 def load_label_probe(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Probe | None:

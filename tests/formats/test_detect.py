@@ -12,6 +12,7 @@ from augmint.core.registry import describe
 from augmint.formats import TABLE, detect
 from augmint.formats.arrays import Arrays
 from augmint.formats.folders import Folders
+from augmint.formats.tables import Tables
 from pictures import encode, noise, write
 
 PICTURE = encode(noise((4, 4)), "PNG")
@@ -22,7 +23,7 @@ def test_known_formats(tmp_path):
     assert detect(tmp_path / "d.npz") == Arrays()
     assert detect(write(tmp_path / "set", {"cat/1.png": True})) == Folders()
     assert detect(str(tmp_path / "set")) == Folders()
-    assert [row["name"] for row in describe("formats", "format", TABLE)] == ["folders", "arrays"]
+    assert [row["name"] for row in describe("formats", "format", TABLE)] == ["folders", "arrays", "tables"]
 
 
 FILES = {
@@ -55,7 +56,6 @@ FOLDERS = {
     "voc": ({"JPEGImages/1.jpg": True, "Annotations/1.xml": "<x/>"}, "Pascal VOC.*boxes", "crop"),
     "masks": ({"images/1.png": True, "masks/1.png": True}, "masks are not supported", "classify"),
     "nifti": ({"cat/1.nii.gz": "x"}, "medical volumes", "slices"),
-    "arrow": ({"dataset_info.json": "{}", "state.json": "{}", "data-0.arrow": "x"}, "Hugging Face", "export"),
     "npz inside": ({"a.npz": "x"}, "folder of .npz", r"pass '.*a\.npz'"),
 }
 
@@ -66,8 +66,27 @@ def test_folders_of_other_kinds(tmp_path, name):
     refused(write(tmp_path / "set", files), got, do)
 
 
-def test_saved_dict_is_refused(tmp_path):
-    refused(write(tmp_path / "set", {"dataset_dict.json": "{}", "train/data.arrow": "x"}), "Hugging Face", "export")
+@pytest.mark.parametrize("name", ["a.csv", "a.TSV", "a.jsonl", "a.ndjson", "a.csv.gz", "a.jsonl.gz", "a.parquet"])
+def test_tables_by_name(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    assert detect(tmp_path / name) == Tables()
+
+
+SETS = {
+    "splits": ({"train.csv": "x", "test.csv": "x"}, Tables),
+    "parts": ({"train-00000-of-00002.parquet": "x", "README.md": "x"}, Tables),
+    "saved": ({"dataset_info.json": "{}", "state.json": "{}", "data-0.arrow": "x"}, Tables),
+    "saved splits": ({"dataset_dict.json": "{}", "train/data.arrow": "x"}, Tables),
+    "our output": ({"train.csv": "x", "report/a.png": True, ".augmint/plan.json": "{}"}, Tables),
+    "a list of pictures": ({"train.csv": "x", "train/1.png": True}, Folders),
+    "metadata in a split": ({"train/1.png": True, "train/metadata.csv": "file_name,label"}, Folders),
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_folders_of_tables(tmp_path, name):
+    files, kind = SETS[name]
+    assert detect(write(tmp_path / "set", files)) == kind()
 
 
 def test_missing_path(tmp_path):

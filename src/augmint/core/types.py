@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ Transform = Callable[[Any, np.random.Generator], Any]
 
 Images: torch (n, C, H, W), 0..1. Texts: a list of contents, strings or dicts of strings, to a list as long.
 """
+
+SPLIT_NAMES = ("train", "val", "test")
+"""The splits of a data set."""
 
 NO_PICK = -2
 """In ``Draw.pick``: the pool had no row left to give; the row is a stand-in for whoever cannot leave it out."""
@@ -62,11 +65,15 @@ class ReadOptions:
         label: name of the metadata column with the label.
         group: name of the metadata column with the group.
         unlabelled: every picture is one entry without target, wherever it lies; labels are not looked for.
+        text: name of the column with the text; ``a,b`` for a pair (premise and hypothesis).
+        spans: name of the column with the spans of the text (entities, answers); "" reads none.
     """
 
     label: str = ""
     group: str = ""
     unlabelled: bool = False
+    text: str = ""
+    spans: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class Entry:
     Attributes:
         id: unique; relative path with ``/``, or a row number.
         source: the file it is in.
-        row: the row inside ``source`` for array files, -1 when the file is the sample.
+        row: the row inside ``source`` for files of many samples, -1 when the file is the sample.
         target: class name, or None.
         group: group name, or "".
         split: "train", "val" or "test".
@@ -90,13 +97,54 @@ class Entry:
     split: str = "train"
 
 
+@dataclass(frozen=True, eq=False)
+class Entries(Sequence[Entry]):
+    """Entries that are made when they are looked at, so that a million rows are a few numbers each.
+
+    Attributes:
+        make: the entry of a row of the data set; picklable.
+        rows: (n,) the rows that are in this sequence, in its order.
+        splits: (N,) split of every row of the data set, as index into :data:`SPLIT_NAMES`.
+        labels: (N,) class of every row of the data set, as index into the listing's classes, -1 for none.
+    """
+
+    make: Callable[[int], Entry]
+    rows: I64
+    splits: npt.NDArray[np.int8]
+    labels: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Entry: ...
+    @overload
+    def __getitem__(self, at: slice) -> Entries: ...
+    def __getitem__(self, at: int | slice) -> Entry | Entries:
+        return self.take(self.rows[at]) if isinstance(at, slice) else self.make(int(self.rows[at]))
+
+    @property
+    def codes(self) -> npt.NDArray[np.int32]:
+        """(n,) class of each entry, as index into the listing's classes, -1 for none."""
+        return self.labels[self.rows]
+
+    def take(self, rows: npt.NDArray[Any]) -> Entries:
+        """These rows of the data set, in this order."""
+        return dataclasses.replace(self, rows=np.asarray(rows, np.int64))
+
+    def of(self, split: str) -> Entries:
+        """The entries of one split."""
+        return self.take(self.rows[self.splits[self.rows] == SPLIT_NAMES.index(split)])
+
+
 @dataclass(frozen=True)
 class Listing:
     """What a data set holds.
 
     Attributes:
         root: the folder or file that was read.
-        entries: sorted by id; those of split "train" are the only ones a generator may see.
+        entries: sorted by id, rows of tables as they lie; those of split "train" are the only ones a generator may
+            see. :class:`Entries` where there may be very many.
         classes: in the data set's own order; a class may be empty.
         layout: one line that says what was recognised.
         warnings: things the user should know (empty classes, files of other types left alone).
@@ -104,11 +152,26 @@ class Listing:
     """
 
     root: Path
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     classes: tuple[str, ...]
     layout: str
     warnings: tuple[str, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = ()
+
+    def of(self, split: str) -> Sequence[Entry]:
+        """The entries of one split, in order."""
+        if isinstance(self.entries, Entries):
+            return self.entries.of(split)
+        return tuple(entry for entry in self.entries if entry.split == split)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that have entries, train first."""
+        if isinstance(self.entries, Entries):
+            found = {SPLIT_NAMES[code] for code in np.unique(self.entries.splits[self.entries.rows])}
+        else:
+            found = {entry.split for entry in self.entries}
+        return tuple(split for split in SPLIT_NAMES if split in found)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from augmint.core.protocols import Format
 from augmint.core.registry import build
+from augmint.formats.table_folder import holds_tables, is_table
 from augmint.formats.unsupported import check_file, check_folder, check_path
 
 TABLE = {
     "folders": "augmint.formats.folders:Folders",
     "arrays": "augmint.formats.arrays:Arrays",
+    "tables": "augmint.formats.tables:Tables",
 }
 
 
@@ -26,8 +28,12 @@ def detect(path: Path) -> Format:
     """
     path = check_path(Path(path))
     if path.is_dir():
+        if holds_tables(path):
+            return _format("tables")
         check_folder(path)
         return _format("folders")
+    if is_table(path):
+        return _format("tables")
     check_file(path)
     return _format("arrays")
 

@@ -14,12 +14,11 @@ from augmint.formats.layout import find_splits
 from augmint.formats.names import check_twins
 from augmint.formats.tree import Tree, kinds_of, walk
 from augmint.formats.unsupported import check_path
-from augmint.formats.writing import parse_classes
+from augmint.formats.writing import CLASS_LIST, read_classes
 
 MAX_FILE_BYTES = 1 << 30
-_CLASS_LIST = "classes.txt"
 # Files that belong beside a data set and need no warning.
-_EXPECTED_FILES = frozenset({_CLASS_LIST, "readme.md", "readme", "readme.txt", "license", "license.md", "license.txt"})
+_EXPECTED_FILES = frozenset({CLASS_LIST, "readme.md", "readme", "readme.txt", "license", "license.md", "license.txt"})
 
 
 @dataclass(frozen=True)
@@ -107,18 +106,10 @@ def _check_known(part: Part, train: Part, root: Path) -> None:
 
 def _class_order(tree: Tree, train: Part) -> tuple[str, ...]:
     """The order of ``classes.txt`` where there is one, which must name the same classes."""
-    path = tree.root / _CLASS_LIST
-    if _CLASS_LIST not in tree.others:
+    path = tree.root / CLASS_LIST
+    if CLASS_LIST not in tree.others:
         return tuple(train.classes)
-    try:
-        listed = parse_classes(path.read_text("utf-8-sig"), str(path))
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: bytes that are not UTF-8",
-            expected="class names in UTF-8, one a line",
-            do=f"convert it: iconv -f latin1 -t utf-8 {_CLASS_LIST}",
-            code="bad-encoding",
-        ) from error
+    listed = read_classes(path)
     odd = sorted(set(listed) ^ set(train.classes))
     if odd:
         side = "is listed but is no class of the data" if odd[0] in listed else "is not listed"

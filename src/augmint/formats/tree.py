@@ -40,6 +40,15 @@ class Tree:
         return within(self.pictures, base)
 
 
+def some_names(folder: Path, limit: int = 10_000) -> list[str]:
+    """Some names in a folder, none for a folder that cannot be listed (the scan will say why)."""
+    try:
+        with os.scandir(folder) as found:
+            return [entry.name for entry, _ in zip(found, range(limit), strict=False)]
+    except OSError:
+        return []
+
+
 def within(paths: list[str], base: str) -> list[str]:
     """Those of sorted paths that start with ``base``, which ends in ``/`` or is ""."""
     if not base:

@@ -7,9 +7,12 @@ import os
 from pathlib import Path
 
 from augmint.core.errors import DataError
-from augmint.formats.tree import SUFFIXES
+from augmint.formats.tree import SUFFIXES, some_names
 
-_EXPECTED = "a folder with one sub-folder for each class, a folder with metadata.csv or .jsonl, or an .npz file"
+_EXPECTED = (
+    "a folder with one sub-folder for each class, a folder with metadata.csv or .jsonl, an .npz file; "
+    "for texts a .csv, .tsv, .jsonl or .parquet file, or a folder with train.csv and the like"
+)
 _BOXES = "boxes are not supported: a minted picture has no boxes of its own"
 _MASKS = "masks are not supported: a minted picture has no mask of its own"
 _VOLUMES = "medical volumes are not supported"
@@ -28,7 +31,6 @@ _FILES = {
     ".json": ("a JSON file; annotation files (COCO) hold boxes or masks, which are not supported", _CROP),
     ".csv": ("a metadata file alone", "pass the folder it is in"),
     ".jsonl": ("a metadata file alone", "pass the folder it is in"),
-    ".parquet": ("a Parquet file, which is not read yet", "export the pictures to class folders"),
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), ("an archive", "unpack it and pass the folder")),
     **dict.fromkeys(
         (".pkl", ".pickle", ".pt", ".pth", ".joblib"),
@@ -68,8 +70,8 @@ def check_file(path: Path) -> None:
 
 def check_folder(path: Path) -> None:
     """Refuse a folder of boxes, masks, volumes or another library's format (DataError, code ``unsupported``)."""
-    names = _names(path)
-    below = {f"{name}/{inner}" for name in names if (path / name).is_dir() for inner in _names(path / name, 50)}
+    names = some_names(path)
+    below = {f"{name}/{inner}" for name in names if (path / name).is_dir() for inner in some_names(path / name, 50)}
     lower = {name.lower() for name in names}
     files = {name.rsplit("/", 1)[-1].lower() for name in {*names, *below}}
     what, do = _diagnose(lower, files, {name.lower() for name in below})
@@ -99,18 +101,7 @@ def _diagnose(top: set[str], files: set[str], below: set[str]) -> tuple[str, str
         return f"Pascal VOC annotations; {_BOXES}", _CROP
     if "images" in top and top & {"masks", "mask", "segmentation", "segmentationclass"} and not metadata:
         return f"pictures with masks; {_MASKS}", "classify whole pictures, one folder for each class"
-    if {"dataset_info.json", "state.json"} <= files or "dataset_dict.json" in files:
-        return "a saved Hugging Face data set (Arrow)", "export the pictures to class folders"
     return "", ""
-
-
-def _names(folder: Path, limit: int = 10_000) -> list[str]:
-    """Some names in a folder, none for a folder that cannot be listed (the scan will say why)."""
-    try:
-        with os.scandir(folder) as found:
-            return [entry.name for entry, _ in zip(found, range(limit), strict=False)]
-    except OSError:
-        return []
 
 
 def _refusal(path: Path, what: str, do: str) -> DataError:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from augmint.core.errors import DataError
 from augmint.formats.names import check_class_names as check_class_names
 
+CLASS_LIST = "classes.txt"
+"""Name of the file with the order of the classes."""
+
 # Columns of metadata.jsonl that come first, in this order; all others follow by name.
 COLUMNS = ("file_name", "label", "is_synthetic", "refs")
-# JSON leaves these raw, but str.splitlines (and readers built on it) would break a row there.
-_LINE_BREAKS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+LINE_BREAKS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+"""JSON leaves these raw, but str.splitlines (and readers built on it) would break a row there."""
 
 
 def dump_row(row: Mapping[str, Any]) -> str:
@@ -23,12 +27,29 @@ def dump_row(row: Mapping[str, Any]) -> str:
     """
     keys = [key for key in COLUMNS if key in row] + sorted(set(row) - set(COLUMNS))
     text = json.dumps({key: row[key] for key in keys}, ensure_ascii=False, allow_nan=False)
-    return text.translate(_LINE_BREAKS) + "\n"
+    return text.translate(LINE_BREAKS) + "\n"
 
 
 def dump_classes(classes: Sequence[str]) -> str:
     """Text of ``classes.txt``: one name a line, in class order; names a plain line cannot hold are JSON strings."""
     return "".join(_class_line(name) + "\n" for name in classes)
+
+
+def read_classes(path: Path) -> list[str]:
+    """Names from a file that :func:`dump_classes` wrote.
+
+    Raises:
+        DataError: code ``bad-encoding``, and those of :func:`parse_classes`.
+    """
+    try:
+        return parse_classes(path.read_text("utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: bytes that are not UTF-8",
+            expected="class names in UTF-8, one a line",
+            do=f"convert it: iconv -f latin1 -t utf-8 {path.name}",
+            code="bad-encoding",
+        ) from error
 
 
 def parse_classes(text: str, where: str) -> list[str]:

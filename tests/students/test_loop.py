@@ -38,7 +38,7 @@ def test_the_last_row_is_in_reach_and_none_beyond() -> None:
 def batch_list(train: TrainingSet, x: Tensor, updates: int = 200, use: np.ndarray | None = None):
     use = np.ones(len(train), np.bool_) if use is None else use
     found = batches(x, torch.from_numpy(train.y), train, use, Budget(updates, 8), np.random.default_rng(0))
-    return list(found)
+    return [(mix(inputs), mix(labels)) for inputs, labels, mix in found]
 
 
 def numbered(train: TrainingSet) -> Tensor:

@@ -112,6 +112,8 @@ class Small(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv, self.norm = nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4)
+        nn.init.uniform_(self.conv.weight, 0.0, 0.2, generator=torch.Generator().manual_seed(0))
+        nn.init.constant_(self.conv.bias, 0.1)  # no channel is dead, whatever the global generator draws
         self.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -166,9 +168,8 @@ def test_a_model_of_the_hub_is_trained_further() -> None:
 
 
 def test_networks_that_cannot_be_trained_further_are_refused() -> None:
-    for name in ("tiny-image", "all-MiniLM-L6-v2"):
-        with pytest.raises(UsageError, match="image encoder"):
-            load_network(name)
+    with pytest.raises(UsageError, match="an encoder"):
+        load_network("tiny-image")
 
 
 def test_views_keep_size_depth_and_order_and_come_in_batches_of_one_shape() -> None:

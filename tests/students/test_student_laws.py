@@ -22,6 +22,7 @@ from augmint.students.finetune import Finetune
 from augmint.students.probe import LinearProbe
 from augmint.students.scratch import Scratch
 from augmint.students.tfidf import Tfidf
+from augmint.students.word_cnn import WordCNN
 
 
 class Bands(Encoder):
@@ -51,6 +52,27 @@ class Small(nn.Module):
         return nn.functional.adaptive_avg_pool2d(out, 4).flatten(1)
 
 
+class SmallText(nn.Module):
+    """A pretrained network of texts in miniature: letters have vectors, a text has their mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        vectors = torch.randn(128, 12, generator=torch.Generator().manual_seed(0))
+        self.vectors = nn.Embedding.from_pretrained(vectors)
+
+    def tokens(self, texts: Sequence[Sequence[str]], width: int) -> Tensor:
+        out = torch.zeros(len(texts), 2, width, dtype=torch.int64)
+        for row, own in zip(out, texts, strict=True):
+            letters = torch.tensor([ord(c) % 128 for c in "|".join(own)][:width], dtype=torch.int64)
+            row[0, : len(letters)], row[1, : len(letters)] = letters, 1
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        letters, mask = x.unbind(1)
+        rows: Tensor = self.vectors(letters) * mask[:, :, None]
+        return rows.sum(1) / mask.sum(1, keepdim=True).clamp(1)
+
+
 class Letters(Encoder):
     """How often each of a few letters occurs."""
 
@@ -72,6 +94,10 @@ CASES: dict[str, tuple[Callable[[], Student], str, int]] = {
     "scratch-texts": (Scratch, "texts", 60),
     "scratch-pairs": (Scratch, "pairs", 60),
     "tfidf": (Tfidf, "texts", 60),
+    "scratch-cnn": (WordCNN, "texts", 40),
+    "scratch-cnn-pairs": (WordCNN, "pairs", 40),
+    "finetune-texts": (partial(Finetune, network=SmallText, rate=3e-3, head=3.0), "texts", 60),
+    "finetune-pairs": (partial(Finetune, network=SmallText, rate=3e-3, head=3.0), "pairs", 60),
     "finetune": (partial(Finetune, network=Small, size=18, rate=1e-3, head=10.0), "images", 25),
 }
 

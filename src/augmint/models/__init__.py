@@ -95,29 +95,34 @@ def load_lm(name: str, *, kind: Kind | None = None, size: int | None = None, dev
 
 
 def load_network(name: str, *, path: str | None = None) -> tuple[nn.Module, int]:
-    """The network of an image encoder, to be trained further, and the number of its features.
+    """The network of an encoder, to be trained further, and the number of its features.
 
-    It takes (n, 3, s, s) RGB 0..1 for any s >= 32 and gives (n, d). Each call loads it anew.
+    That of images takes (n, 3, s, s) RGB 0..1 for any s >= 32, that of texts what its ``tokens`` makes of them; both
+    give (n, d). Each call loads it anew.
 
     Args:
-        name: name of a card (``augmint models list``).
+        name: name of a card (``augmint models list``), or path of a folder as ``save_pretrained`` writes it.
         path: local folder or file with the weights, for cards whose weights are not embedded.
 
     Raises:
-        UsageError: no such card, or not one of an image encoder.
+        UsageError: no such card, or not one of an encoder.
         ModelError: the weights are missing, damaged or a pickle.
     """
     card = get_card(name)
-    if card.modality != "image" or card.kind != "encoder":
+    if card.kind == "codec":
         raise UsageError(
             f"model {name!r}, a {card.modality} {card.kind}",
-            expected="an image encoder",
-            do="take tiny-judge",
+            expected="an encoder",
+            do="take tiny-judge for images, all-MiniLM-L6-v2 for texts",
             code="wrong-model",
         )
     import torch
 
     with torch.random.fork_rng(devices=[]):
+        if card.modality == "text":
+            from augmint.models.text_network import load_text_network
+
+            return load_text_network(card if card.kind == "encoder" else get_card(name, "encoder"), path=path)
         from augmint.models.image import load_features
 
         return load_features(card, path=path)

@@ -3,6 +3,7 @@
 TABLE: dict[str, str] = {
     "probe": "augmint.students.probe:LinearProbe",
     "scratch": "augmint.students.scratch:Scratch",
+    "scratch-cnn": "augmint.students.word_cnn:WordCNN",
     "finetune": "augmint.students.finetune:Finetune",
 }
 """Name of each student to its class."""

@@ -1,8 +1,9 @@
 r"""Training a network for a number of updates, whatever the number of rows.
 
 A step is a batch drawn with replacement, by weight, from all rows; changed by the transform; mixed with another row of
-the batch, :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` for each row (Zhang et al. 2018, arXiv:1710.09412); and a
-step of AdamW on the cross-entropy with the (soft) labels. The rate goes up over the first 30 % of the updates and down
+the batch, :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` for each row (Zhang et al. 2018, arXiv:1710.09412), texts
+as features under the last layer, which is linear, so as its answers (Guo et al. 2019, arXiv:1905.08941); and a step of
+AdamW on the cross-entropy with the (soft) labels. The rate goes up over the first 30 % of the updates and down
 along a cosine (Smith & Topin 2018, arXiv:1708.07120).
 
 All numbers that a step draws come from one generator with the seed of the fit: trials of the learning rate meet the
@@ -55,6 +56,9 @@ class Recipe:
         rate: the largest learning rate, the middle of those tried.
         pretrained: stay in eval mode: batch norm keeps the statistics it came with, dropout is off.
         decay: of the weights.
+        afresh: rows by number, changed by the transform, for inputs that a transform cannot take; else it is handed
+            the inputs of a batch.
+        late: mixup mixes answers, for inputs between which there is nothing.
     """
 
     make: Callable[[torch.Generator], nn.Module]
@@ -62,6 +66,8 @@ class Recipe:
     rate: float
     pretrained: bool = False
     decay: float = 0.01
+    afresh: Callable[[Tensor, np.random.Generator], Tensor] | None = None
+    late: bool = False
 
 
 def fit_network(recipe: Recipe, x: Tensor, train: TrainingSet, budget: Budget, rng: np.random.Generator) -> nn.Module:
@@ -93,8 +99,8 @@ def _train(
     net = recipe.make(torch.Generator().manual_seed(seed)).train(not recipe.pretrained)
     step = torch.optim.AdamW(recipe.groups(net, rate), weight_decay=recipe.decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(step, lambda done: one_cycle(done / budget.updates))
-    for inputs, labels in batches(x, y, train, use, budget, np.random.default_rng(seed)):
-        loss = F.cross_entropy(net(inputs), labels)
+    for inputs, labels, mix in batches(x, y, train, use, budget, np.random.default_rng(seed), recipe.afresh):
+        loss = F.cross_entropy(mix(net(inputs)) if recipe.late else net(mix(inputs)), mix(labels))
         step.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         step.step()
@@ -109,21 +115,47 @@ def one_cycle(done: float) -> float:
     return 1e-4 + (1.0 - 1e-4) * 0.5 * (1.0 + math.cos(math.pi * (done - WARM_UP) / (1.0 - WARM_UP)))
 
 
+@dataclass(frozen=True)
+class Mix:
+    """Each row of a batch with a share of another one.
+
+    Attributes:
+        other: (n,) the other row; None where nothing is mixed.
+        share: (n,) of the row itself.
+    """
+
+    other: Tensor | None = None
+    share: Tensor | None = None
+
+    def __call__(self, v: Tensor) -> Tensor:
+        """The mixed rows of v (n, *shape)."""
+        if self.other is None or self.share is None:
+            return v
+        return beside(self.share, v) * v + beside(1 - self.share, v) * v[self.other]
+
+
 def batches(
-    x: Tensor, y: Tensor, train: TrainingSet, use: Bool, budget: Budget, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """``budget.updates`` batches (inputs, labels) of the rows in use, changed and mixed as the training set says."""
+    x: Tensor,
+    y: Tensor,
+    train: TrainingSet,
+    use: Bool,
+    budget: Budget,
+    rng: np.random.Generator,
+    afresh: Callable[[Tensor, np.random.Generator], Tensor] | None = None,
+) -> Iterator[tuple[Tensor, Tensor, Mix]]:
+    """``budget.updates`` batches (inputs, labels, how to mix them) of the rows in use, changed by the transform."""
     rows = np.flatnonzero(use)
     at = rows[draw(train.weight[rows], (budget.updates, budget.batch), rng)]
     for step in torch.from_numpy(at):
-        inputs, labels = x[step], y[step]
-        if train.transform is not None:
-            inputs = train.transform(inputs, rng)
+        if train.transform is None:
+            inputs = x[step]
+        else:
+            inputs = train.transform(x[step], rng) if afresh is None else afresh(step, rng)
+        mix = Mix()
         if train.mixup > 0:
             other = torch.from_numpy(rng.permutation(len(step)))
-            share = torch.from_numpy(rng.beta(train.mixup, train.mixup, len(step)))
-            inputs, labels = (beside(share, v) * v + beside(1 - share, v) * v[other] for v in (inputs, labels))
-        yield inputs, labels
+            mix = Mix(other, torch.from_numpy(rng.beta(train.mixup, train.mixup, len(step))))
+        yield inputs, y[step], mix
 
 
 def draw(weight: Floats, shape: tuple[int, ...], rng: np.random.Generator) -> I64:

@@ -80,7 +80,7 @@ class LiftPlan:
         """
         on_rows = rows or self.space == "rows"
         bad = [arm.name for arm in self.arms if arm.rewrites] if on_rows else []
-        bad += [name for name in self.students if name == "finetune"] if on_rows else []
+        bad += [name for name in self.students if name in ("finetune", "scratch-cnn")] if on_rows else []
         bad += [name for name in self.students if name != "probe"] if self.space == "rows" and not rows else []
         if bad:
             raise UsageError(

@@ -47,8 +47,8 @@ class WordCNN(Student):
     """
 
     rate: float = 0.005
-    width: int = 64
-    filters: int = 32
+    width: int = 128
+    filters: int = 64
     longest: int = 128
     net_: nn.Module = field(init=False, repr=False)
     present_: Bool = field(init=False, repr=False)

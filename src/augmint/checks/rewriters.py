@@ -40,6 +40,7 @@ def check_rewriter(make: Callable[[], Rewriter], samples: Sequence[Sample]) -> N
     turned = rewriter.rewrite(samples[::-1], _generators(len(samples))[::-1])
     law(content_of(turned[::-1]) == first, alone, "the order matters")
     law(rewriter.rewrite([], []) == [], "no samples give no children")
+    _check_told(rewriter, samples, children)
 
 
 def _generator() -> np.random.Generator:
@@ -60,3 +61,15 @@ def _check_child(child: Sample, parent: Sample) -> None:
     if isinstance(child.content, np.ndarray):
         form = [(x.content.shape, x.content.dtype) for x in (child, parent)]
         law(form[0] == form[1], "the child has the size and depth of its parent", f"{form[0]}, not {form[1]}")
+
+
+def _check_told(rewriter: Rewriter, samples: Sequence[Sample], children: Sequence[Sample]) -> None:
+    told = rewriter.children(samples, _generators(len(samples)))
+    law(content_of([child.sample for child in told]) == content_of(children), "children are what rewrite gives")
+    known = {sample.id for sample in samples}
+    for child in told:
+        law(all(id_ in known for id_, _ in child.parents), "parents are samples that were fitted", repr(child.parents))
+        weights = [weight for _, weight in child.parents]
+        whole = not weights or (min(weights) >= 0 and abs(sum(weights) - 1) < 1e-6)
+        law(whole, "weights of parents are >= 0 and sum to 1", repr(weights))
+        law(isinstance(child.note, str), "a note is a string")

@@ -19,6 +19,7 @@ from augmint.core.types import (
     I64,
     Bool,
     Budget,
+    Child,
     Draw,
     Entry,
     Latents,
@@ -172,6 +173,10 @@ class Rewriter(Stateful):
     def told(self) -> list[str]:
         """What the fit found out that the user left open or should know, a line each; after a fit or a load."""
         return []
+
+    def children(self, samples: Sequence[Sample], rngs: Sequence[np.random.Generator]) -> list[Child]:
+        """The same children, each with its parents, where it has others than its own sample, and a note on it."""
+        return [Child(sample) for sample in self.rewrite(samples, rngs)]
 
     def state(self) -> State:
         """The learned arrays; none where nothing is learned."""

@@ -268,6 +268,22 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class Child:
+    """A rewritten sample, and what is to be told of it.
+
+    Attributes:
+        sample: the child, with "" as id.
+        parents: (id, label weight) of the real samples it was made of, the weights >= 0 with sum 1; none for the
+            rewritten sample alone.
+        note: "" or why the method did something else than its name says ("fallback: ...").
+    """
+
+    sample: Sample
+    parents: tuple[tuple[str, float], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class TrainingSet:
     """What a student learns from: real rows and, below them, minted ones.
 

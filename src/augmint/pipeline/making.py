@@ -87,8 +87,10 @@ class Maker:
 
     def _rewritten(self, method: Rewriter, places: Places) -> Made:
         likes = places.likes
-        children = method.rewrite(likes, streams(self.seed, "rewrite", places.address, places.slots))
-        return Made(children, [[(f"data:{like.id}", 1.0)] for like in likes], [""] * len(likes))
+        made = method.children(likes, streams(self.seed, "rewrite", places.address, places.slots))
+        ids = [child.parents or ((like.id, 1.0),) for child, like in zip(made, likes, strict=True)]
+        parents: list[Parents] = [[(f"data:{id_}", weight) for id_, weight in own] for own in ids]
+        return Made([child.sample for child in made], parents, [child.note for child in made])
 
     def _decoded(self, method: Synthesizer, units: Sequence[Places]) -> list[Made]:
         assert self.codec is not None

@@ -3,4 +3,6 @@
 Methods on samples. Each is handed its model (field ``lm``); none loads one.
 """
 
-TABLE: dict[str, str] = {}
+TABLE: dict[str, str] = {
+    "span-infill": "augmint.rewriters.span_infill:SpanInfill",
+}

@@ -130,11 +130,15 @@ class Generating(Rewriter):
         for _ in range(self.tries if self.varies else 1):
             proposals = self.propose([pieces[i] for i in todo], [rngs[i] for i in todo]) if todo else []
             for i, proposal in zip(todo, proposals, strict=True):
-                text, parent = tidy(proposal.text, pieces[i].text), pieces[i].text
+                text, parent = self.tidied(proposal.text, pieces[i].text), pieces[i].text
                 fault = proposal.fault or self._fault(text, parent)
                 found[i] = (Proposal(parent), fault) if fault else (proposal._replace(text=text), "")
             todo = [i for i in todo if found[i][1]]
         return found
+
+    def tidied(self, text: str, parent: str) -> str:
+        """What is kept of a proposal's text."""
+        return tidy(text, parent)
 
     def _fault(self, text: str, parent: str) -> str:
         if not text:

@@ -1,0 +1,177 @@
+"""Masked-LM rewriting in sentences a second against nlpaug's ContextualWordEmbsAug, the same model in both.
+
+Both take turns on the same sentences, each in a process and an environment of its own (nlpaug 1.1.11 does not run on
+transformers 5: benchmarks/nlpaug_env.sh builds its environment). Same: the checkpoint (tiny-text as ``save_pretrained``
+wrote it), float32, one thread, share of words, top-k; nlpaug gets all sentences of a turn in one call and batches of 32
+(its default), ours a unit of a run (256 texts). Loading is not timed; the first turn of each is not counted.
+
+"one": one word at a time, as nlpaug does it. "at once": all words of a text in one pass (option ``at_once``).
+
+    sh benchmarks/nlpaug_env.sh /tmp/nlpaug
+    python benchmarks/mlm_speed.py --peer /tmp/nlpaug/bin/python     # a few minutes; writes results/mlm_speed.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results" / "mlm_speed.json"
+SETS = ("sst2", "trec6", "snips", "banking77")
+SHARE, TOP_K, SEED = 0.3, 20, 0
+OURS = {
+    "one": {},
+    "at once": {"at_once": True},
+    "one, bfloat16": {},
+    "at once, bfloat16": {"at_once": True},
+}
+
+Rewrite = Callable[[list[str]], list[str]]
+
+
+def ours(folder: str, options: dict[str, Any], dtype: str) -> Rewrite:
+    """Our rewriter on the checkpoint in a folder."""
+    import numpy as np
+
+    from augmint.core.types import Sample
+    from augmint.models import load_lm
+    from augmint.rewriters.masked_lm import MaskedWords
+
+    lm = load_lm(f"{folder}#{dtype}", kind="masked-lm")
+    method = MaskedWords(lm=lm, share=SHARE, top_k=TOP_K, **options)
+
+    def rewrite(texts: list[str]) -> list[str]:
+        rngs = [np.random.default_rng((SEED, i)) for i in range(len(texts))]
+        return [child.content for child in method.rewrite([Sample(str(i), t) for i, t in enumerate(texts)], rngs)]
+
+    return rewrite
+
+
+def nlpaug(folder: str) -> Rewrite:
+    """The peer on the same checkpoint."""
+    import nlpaug.augmenter.word as naw
+
+    method = naw.ContextualWordEmbsAug(
+        model_path=folder, model_type="bert", action="substitute", top_k=TOP_K, aug_p=SHARE, aug_max=None, device="cpu"
+    )
+    return lambda texts: list(method.augment(texts))
+
+
+def serve(kind: str, folder: str) -> None:
+    """Read texts (a JSON list a line), answer with seconds and texts."""
+    import torch
+
+    torch.set_num_threads(1)
+    out, sys.stdout = sys.stdout, sys.stderr  # libraries print
+    dtype = "bfloat16" if kind.endswith("bfloat16") else "float32"
+    rewrite = nlpaug(folder) if kind == "nlpaug" else ours(folder, OURS[kind], dtype)
+    for line in sys.stdin:
+        texts = json.loads(line)
+        start = time.perf_counter()
+        children = rewrite(texts)
+        print(json.dumps([time.perf_counter() - start, children]), file=out, flush=True)
+
+
+class Worker:
+    """A process that rewrites what it is given."""
+
+    def __init__(self, python: str, kind: str, folder: str) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        self.process = subprocess.Popen(
+            [python, __file__, "--serve", kind, "--folder", folder],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment,
+        )  # fmt: skip
+
+    def turn(self, texts: list[str]) -> tuple[float, list[str]]:
+        """Seconds, and the children."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        print(json.dumps(texts), file=self.process.stdin, flush=True)
+        seconds, children = json.loads(self.process.stdout.readline())
+        return seconds, children
+
+
+def changed(texts: list[str], children: list[str]) -> float:
+    """Mean share of the words of a text that its child does not have."""
+    shares = []
+    for text, child in zip(texts, children, strict=True):
+        old, new = text.lower().split(), set(child.lower().split())
+        shares.append(sum(word not in new for word in old) / max(1, len(old)))
+    return statistics.mean(shares)
+
+
+def sentences(root: Path, name: str, count: int) -> list[str]:
+    """The first training texts of a set."""
+    with gzip.open(root / "text" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return [row["text"] for row in rows if row["split"] == "train"][:count]
+
+
+def checkpoint(folder: str) -> None:
+    """tiny-text as a plain `BertForMaskedLM` that both libraries open."""
+    from augmint.models import load_lm
+
+    lm = load_lm("tiny-text")
+    lm.net.save_pretrained(folder)
+    lm.tokenizer.save_pretrained(folder)
+
+
+def contest(root: Path, peer: str, count: int, turns: int) -> dict[str, Any]:
+    """Sentences a second of each, by set."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint(folder)
+        workers = {kind: Worker(sys.executable, kind, folder) for kind in OURS}
+        workers["nlpaug"] = Worker(peer, "nlpaug", folder)
+        for name in SETS:
+            texts = sentences(root, name, count)
+            rates: dict[str, list[float]] = {kind: [] for kind in workers}
+            moved = {}
+            for turn in range(turns + 1):
+                for kind, worker in workers.items():
+                    seconds, children = worker.turn(texts)
+                    moved[kind] = round(changed(texts, children), 3)
+                    if turn:
+                        rates[kind].append(len(texts) / seconds)
+            rate = {kind: round(statistics.median(values), 2) for kind, values in rates.items()}
+            ratio = {kind: round(rate[kind] / rate["nlpaug"], 1) for kind in OURS}
+            found[name] = {"sentences a second": rate, "times nlpaug": ratio, "words changed": moved}
+            print(name, json.dumps(found[name]), flush=True)
+        for worker in workers.values():
+            worker.process.terminate()
+    return found
+
+
+def main() -> int:
+    """Measure and write; 1 when rewriting at once is less than ten times as quick on any set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", help="Python of nlpaug's environment")
+    parser.add_argument("--sentences", type=int, default=256)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.serve:
+        serve(args.serve, args.folder)
+        return 0
+    from augmint.pipeline.machine import machine_facts
+
+    root = Path(os.environ["AUGMINT_DATA"])
+    found = contest(root, args.peer, args.sentences, args.turns)
+    facts = {"share": SHARE, "top_k": TOP_K, "sentences": args.sentences, "turns": args.turns, "sets": found}
+    args.out.write_text(json.dumps({**facts, "machine": machine_facts()}, indent=1) + "\n", encoding="utf-8")
+    return int(min(case["times nlpaug"]["at once"] for case in found.values()) < 10)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

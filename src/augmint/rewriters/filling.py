@@ -1,0 +1,84 @@
+"""Hide some cells of a few texts, ask a masked language model once, and put what it says into the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from augmint.core.types import Bool
+from augmint.numerics.function_words import FUNCTION_WORDS
+from augmint.rewriters.choosing import Chance
+from augmint.rewriters.slots import Slots, starts_like
+
+SPARE = 8
+"""Proposals beyond ``top_k`` and the words of the text, from which those that do not fit are taken."""
+
+
+@dataclass
+class Draft:
+    """A text on the way.
+
+    Attributes:
+        slots: its cells.
+        rng: the only source of random numbers.
+        hidden: cells that the model is asked for, and the tokens that it sees in their place.
+        any_word: function words may come, too.
+        same: a cell may get the word that it had.
+        label: number of its label vector, for a model that has such.
+    """
+
+    slots: Slots
+    rng: np.random.Generator
+    hidden: dict[int, list[int]] = field(default_factory=dict)
+    any_word: bool = False
+    same: bool = False
+    label: int | None = None
+
+
+def fill(lm: Any, drafts: Sequence[Draft], chance: Chance) -> None:
+    """Put a word into every hidden cell of every draft, likely in its place; a cell for which none fits stays."""
+    for any_word in (False, True):
+        some = [draft for draft in drafts if draft.hidden and draft.any_word == any_word]
+        shown = [draft.slots.tokens(draft.hidden) for draft in some]
+        count = chance.top_k + SPARE + max((len(draft.slots.words) for draft in some), default=0)
+        answers = lm.best(
+            [row for row, _ in shown],
+            [list(places.values()) for _, places in shown],
+            count,
+            allowed=allowed(lm.words, any_word),
+            labels=[draft.label for draft in some] if some and some[0].label is not None else None,
+        )
+        for draft, (_, places), (tokens, log_p) in zip(some, shown, answers, strict=True):
+            for row, cell in enumerate(places):
+                _choose(lm, draft, cell, tokens[row], log_p[row], chance)
+    for draft in drafts:
+        draft.hidden = {}
+
+
+def _choose(lm: Any, draft: Draft, cell: int, tokens: Any, log_p: Any, chance: Chance) -> None:
+    slots, number = draft.slots, float(draft.rng.random())
+    # A word of the text, as it was or is now, is no change, or a repetition.
+    taken = {slots[other].casefold() for other in (*slots.words, *slots.before)} | slots.vocabulary
+    old = slots[cell].casefold()
+    at = slots.order.index(cell)
+    article = slots[slots.order[at - 1]] if at else ""
+
+    def fits(token: int) -> bool:
+        word = lm.words[token]
+        if draft.same and word.casefold() == old:
+            return True
+        return word.casefold() not in taken and starts_like(word, article)
+
+    token = chance.draw(tokens, log_p, fits, number)
+    if token is not None and lm.words[token].casefold() != old:
+        slots.put(cell, lm.words[token], token)
+
+
+@lru_cache(maxsize=8)
+def allowed(words: tuple[str, ...], any_word: bool) -> Bool:
+    """(v,) True at the tokens that may be put into a text: whole words of two letters or more."""
+    return np.array([len(word) > 1 and (any_word or word.lower() not in FUNCTION_WORDS) for word in words])

@@ -1,0 +1,140 @@
+"""Some words of a text are hidden, and a masked language model puts others there, or new words between them.
+
+    for each of share x n words, in random order:  w ~ top-k of p(w | text with this word hidden),  w not in the text
+
+The word is drawn from the model's ``top_k`` likeliest whole words (after ``top_p`` and ``temperature``). One at a
+time, so that each is chosen in sight of those before it, or with ``at_once`` all in one pass of the model, which is
+quicker. Words of the text are not proposed again, "a" and "an" stay right, function words and numbers stay unless
+there is nothing else. No label is kept by this: filter with a judge, or tell the model the label (``condition``, see
+`rewriters.conditions`).
+
+Wu et al. 2019 (arXiv:1812.06705), Kumar et al. 2020 (arXiv:2003.02245); one at a time as nlpaug does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from augmint.core.protocols import State
+from augmint.core.types import Sample
+from augmint.numerics.texts import texts_of
+from augmint.rewriters import conditions
+from augmint.rewriters.choosing import Chance
+from augmint.rewriters.filling import Draft, fill
+from augmint.rewriters.generating import Generating, Piece, Proposal
+from augmint.rewriters.slots import slots_of
+
+
+@dataclass
+class MaskedWords(Generating):
+    """Words of a text replaced by what a masked language model finds likely in their place.
+
+    Attributes:
+        share: of the words that are replaced, at least one; 0 for none.
+        insert: new words, as a share of the words; at least one unless it is 0.
+        top_k: likeliest words among which one is drawn.
+        top_p: of these, those that hold this share of their probability.
+        temperature: above 1 bolder, below 1 safer, 0 always the likeliest.
+        at_once: all words in one pass of the model.
+        function_words: function words may be replaced, and come in place of others.
+        same: a word may come back in its own place.
+        condition: "none", "prepend" or "cbert": how the model is told the label.
+        steps: updates that a conditioned model is fitted with.
+        rate: their step size.
+        lm: the masked language model.
+    """
+
+    model_kinds: ClassVar[frozenset[str]] = frozenset({"masked-lm"})
+
+    share: float = 0.2
+    insert: float = 0.0
+    top_k: int = 20
+    top_p: float = 1.0
+    temperature: float = 1.0
+    at_once: bool = False
+    function_words: bool = False
+    same: bool = False
+    condition: str = "none"
+    steps: int = 100
+    rate: float = 2e-3
+    lm: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._chance = Chance(self.top_k, self.top_p, self.temperature)
+        if not 0 <= self.share <= 1 or not 0 <= self.insert <= 1 or not self.share + self.insert:
+            raise ValueError(f"share = {self.share}, insert = {self.insert}; both 0 to 1, and not both 0")
+        if self.condition not in conditions.NAMES:
+            raise ValueError(f"condition = {self.condition!r}; one of: {', '.join(conditions.NAMES)}")
+        if self.steps < 0 or self.rate <= 0:
+            raise ValueError(f"steps = {self.steps}, rate = {self.rate}; steps >= 0, rate > 0")
+
+    def fit(self, samples: Sequence[Sample], rng: np.random.Generator) -> Self:
+        """Fit a conditioned model to the texts and their labels; nothing is learned without a condition."""
+        self.check()
+        if self.condition != "none":
+            texts = [(texts_of(sample)[i], sample) for sample in samples for i in self._places(sample)]
+            self.load(conditions.learn(self.lm, self.condition, texts, rng, self.steps, self.rate))
+        return self
+
+    def state(self) -> State:
+        """What a conditioned model learned."""
+        return dict(self.learned_) if self.condition != "none" else {}
+
+    def load(self, state: State) -> Self:
+        """Take a state."""
+        self.learned_ = dict(state)
+        self.__dict__.pop("_model", None)
+        return self
+
+    @cached_property
+    def _model(self) -> Any:
+        """The model with what was learned."""
+        return self.lm if self.condition == "none" else self.lm.with_learned(conditions.network_of(self.learned_))
+
+    def tidied(self, text: str, parent: str) -> str:
+        """All of it: only words were changed, and the spaces are the parent's."""
+        return text
+
+    def propose(self, pieces: Sequence[Piece], rngs: Sequence[np.random.Generator]) -> list[Proposal]:
+        """One proposal for each piece."""
+        samples = [piece.sample for piece in pieces]
+        classes = conditions.classes_of(self.learned_) if self.condition != "none" else []
+        slots = slots_of(
+            self._model, [piece.text for piece in pieces], conditions.heads(self.lm, self.condition, samples)
+        )
+        labels = conditions.numbers(self.condition, classes, samples)
+        drafts = [
+            Draft(own, rng, same=self.same, label=label) for own, rng, label in zip(slots, rngs, labels, strict=True)
+        ]
+        queues = [self._cells(draft) for draft in drafts]
+        while any(queues):
+            for draft, queue in zip(drafts, queues, strict=True):
+                now = len(queue) if self.at_once else 1
+                draft.hidden = {cell: [self.lm.mask] for cell in queue[:now]}
+                del queue[:now]
+            fill(self._model, drafts, self._chance)
+        return [Proposal(draft.slots.rebuilt()) for draft in drafts]
+
+    def _cells(self, draft: Draft) -> list[int]:
+        """The cells to fill, in random order: words that are replaced, and new ones."""
+        slots = draft.slots
+        able = slots.wordy if self.function_words else slots.plain or slots.wordy
+        draft.any_word = self.function_words or not slots.plain
+        order = draft.rng.permutation(len(able)).tolist()
+        chosen = [able[i] for i in order[: count(self.share, len(slots.words))]]
+        gaps = [cell for cell in able if slots.text[: slots.at[cell][0]][-1:].isspace()]
+        places = draft.rng.permutation(len(gaps)).tolist()[: count(self.insert, len(slots.words))]
+        new = [slots.insert(cell) for cell in sorted(gaps[i] for i in places)]
+        order = draft.rng.permutation(len(chosen) + len(new)).tolist()
+        return [[*chosen, *new][i] for i in order]
+
+
+def count(share: float, words: int) -> int:
+    """How many of so many words at a share: at least one unless the share is 0."""
+    return max(1, round(share * words)) if share else 0

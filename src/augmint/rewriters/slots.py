@@ -1,0 +1,161 @@
+"""A text as a row of cells, which a masked language model can be shown with some of them hidden.
+
+A word is a run of letters and digits, apostrophes inside it among them; its tokens are one cell, and every other token
+is a cell of its own. Words that the model did not read to their end, or whose tokens reach beyond them, cannot be
+hidden. What is put into a cell replaces characters of the original text; all others stay as they are, spaces and case
+among them.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from augmint.numerics.function_words import FUNCTION_WORDS
+
+CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
+WORD = re.compile(rf"[^\W_]+(?:['{CURLY}][^\W_]+)*")
+
+
+@dataclass
+class Slots:
+    """A text, its cells, and what was put into them.
+
+    Attributes:
+        text: the text.
+        cells: token numbers of each cell; cells that were inserted are at the end of `order` only.
+        at: (start, end) of each cell in the text; (0, 0) for marks.
+        words: the cells that are words, in the order of the text.
+        order: cells from left to right.
+        new: what stands in a cell now: a word in place of another, or a new one before the cell ``before[cell]``.
+        before: for cells that were inserted, the cell that they stand before.
+    """
+
+    text: str
+    cells: list[list[int]]
+    at: list[tuple[int, int]]
+    words: tuple[int, ...]
+    order: list[int]
+    new: dict[int, str] = field(default_factory=dict)
+    before: dict[int, int] = field(default_factory=dict)
+
+    def __getitem__(self, cell: int) -> str:
+        """What stands in a cell."""
+        start, end = self.at[cell]
+        return self.new.get(cell, self.text[start:end])
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """Words of the text as it was, without case."""
+        return frozenset(self.text[start:end].casefold() for start, end in (self.at[cell] for cell in self.words))
+
+    @property
+    def plain(self) -> list[int]:
+        """Words that may be replaced: of two letters or more, none of them a digit, and no function words."""
+        return [cell for cell in self.wordy if self[cell].lower().replace(CURLY, "'") not in FUNCTION_WORDS]
+
+    @property
+    def wordy(self) -> list[int]:
+        """Words of two letters or more, function words among them."""
+        return [
+            cell
+            for cell in self.words
+            if len(self[cell]) > 1 and self[cell].replace("'", "").replace(CURLY, "").isalpha()
+        ]
+
+    def tokens(self, hidden: dict[int, list[int]] | None = None) -> tuple[list[int], dict[int, int]]:
+        """Token numbers from left to right and the position of each hidden cell.
+
+        ``hidden``: what to show in place of a cell.
+        """
+        hidden = hidden or {}
+        row: list[int] = []
+        places = {}
+        for cell in self.order:
+            if cell in hidden:
+                places[cell] = len(row)
+            row += hidden.get(cell, self.cells[cell])
+        return row, places
+
+    def insert(self, cell: int) -> int:
+        """A new, empty cell before a word; its number."""
+        new = len(self.cells)
+        self.cells.append([])
+        self.at.append((self.at[cell][0], self.at[cell][0]))
+        self.before[new] = cell
+        self.order.insert(self.order.index(cell), new)
+        return new
+
+    def put(self, cell: int, word: str, token: int) -> None:
+        """A word into a cell, in the manner of the one that it replaces."""
+        self.cells[cell] = [token]
+        self.new[cell] = word if cell in self.before else cased(word, self.text[slice(*self.at[cell])])
+
+    def rebuilt(self) -> str:
+        """The text with what was put into the cells."""
+        parts, at = [], 0
+        for cell in self.order:
+            if cell in self.new:
+                start, end = self.at[cell]
+                parts += [self.text[at:start], self.new[cell], " " if cell in self.before else ""]
+                at = end
+        return "".join([*parts, self.text[at:]])
+
+
+def slots_of(lm: Any, texts: Sequence[str], heads: Sequence[Sequence[int]]) -> list[Slots]:
+    """The cells of each text; ``heads``: tokens to show between the opening mark and the text, [] for none."""
+    found = []
+    room = max((len(head) for head in heads), default=0)
+    for text, head, (tokens, at) in zip(texts, heads, lm.cut(texts, room), strict=True):
+        slots = _slots(text, tokens, at)
+        if head:
+            slots.cells.append(list(head))
+            slots.at.append((0, 0))
+            first = next((i for i, (start, end) in enumerate(slots.at) if end > start), len(slots.order))
+            slots.order.insert(first, len(slots.cells) - 1)
+        found.append(slots)
+    return found
+
+
+def _slots(text: str, tokens: Sequence[int], at: Sequence[tuple[int, int]]) -> Slots:
+    spans = [match.span() for match in WORD.finditer(text)]
+    starts = [start for start, _ in spans]
+    slots = Slots(text, [], [], (), [])
+    broken, last = set(), -1
+    words: dict[int, int] = {}
+    for token, (start, end) in zip(tokens, at, strict=True):
+        start += len(text[start:end]) - len(text[start:end].lstrip())
+        word = bisect_right(starts, start) - 1 if end > start else -1
+        inside = word >= 0 and start < spans[word][1]
+        if inside and end > spans[word][1]:
+            broken.add(word)
+        if inside and word == last:
+            slots.cells[-1].append(token)
+            continue
+        last = word if inside else -1
+        if inside:
+            words[word] = len(slots.cells)
+            broken |= {word} if start != spans[word][0] else set()
+        slots.cells.append([token])
+        slots.at.append(spans[word] if inside else (start, end))
+    read = max((end for _, end in at), default=0)
+    slots.words = tuple(cell for word, cell in words.items() if word not in broken and spans[word][1] <= read)
+    slots.order = list(range(len(slots.cells)))
+    return slots
+
+
+def cased(word: str, old: str) -> str:
+    """A word with the capitals of the one it replaces: none, the first, or all."""
+    if len(old) > 1 and old.isupper():
+        return word.upper()
+    return word[:1].upper() + word[1:] if old[:1].isupper() else word
+
+
+def starts_like(word: str, article: str) -> bool:
+    """Whether a word may follow "a" or "an"; any word may follow anything else."""
+    article = article.lower()
+    return article not in ("a", "an") or (word[:1].lower() in "aeiou") == (article == "an")

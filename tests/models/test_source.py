@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import augmint
-from augmint.pipeline.plan import _Loader
+from augmint.pipeline.config import _Loader
 
 SOURCES = sorted(Path(augmint.__file__).parent.rglob("*.py"))
 

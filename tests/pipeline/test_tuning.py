@@ -16,8 +16,9 @@ from augmint.core.types import Budget, Sample
 from augmint.pipeline import search, validation
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.augment import augment
+from augmint.pipeline.config import read_config
 from augmint.pipeline.minting import Children, Fold
-from augmint.pipeline.plan import Plan, make_plan, read_config
+from augmint.pipeline.plan import Plan, make_plan
 from augmint.pipeline.replay import replay
 from augmint.pipeline.tune import Scheme
 from augmint.pipeline.tuning import Tuned, Tuning, tune

@@ -23,6 +23,7 @@ from augmint.pipeline.assemble import assemble
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.auto import QUICK, settle
 from augmint.pipeline.barrier import Barrier, Chooser
+from augmint.pipeline.config import apply_settings, read_config
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.films import make_films
 from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates, told_by_fit
@@ -30,7 +31,7 @@ from augmint.pipeline.guard import Guard
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.picking import MakePicker, PickOrder
-from augmint.pipeline.plan import AUTO, Plan, apply_settings, make_plan, read_config
+from augmint.pipeline.plan import AUTO, Plan, make_plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.quality import write_scores
 from augmint.pipeline.reporting import write_report

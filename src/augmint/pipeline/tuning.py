@@ -29,13 +29,14 @@ from augmint.core.version import __version__
 from augmint.evaluation.decision import LEAST_ROWS, gains
 from augmint.models import get_card
 from augmint.pipeline.arms import NONE, Arm
+from augmint.pipeline.config import read_config
 from augmint.pipeline.lift_data import LiftData, read_data
 from augmint.pipeline.lift_plan import LiftPlan
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.minting import Children, Fold
 from augmint.pipeline.output import opened
-from augmint.pipeline.plan import Plan, make_plan, read_config
+from augmint.pipeline.plan import Plan, make_plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.search import Trial, ranked, search
 from augmint.pipeline.search_space import Dice, SearchSpace

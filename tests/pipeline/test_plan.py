@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augmint.core.errors import UsageError
-from augmint.pipeline.augment import plan_from
-from augmint.pipeline.config import apply_settings, read_config
+from augmint.pipeline.config import apply_settings, plan_from, read_config
 from augmint.pipeline.plan import Plan, make_plan
 
 KEYS = sorted(field.name for field in dataclasses.fields(Plan))

@@ -17,7 +17,7 @@ import augmint as am
 from augmint.core.errors import DataError, UsageError
 from augmint.core.types import ReadOptions
 from augmint.formats.folders import Folders
-from augmint.pipeline.augment import plan_from
+from augmint.pipeline.config import plan_from
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.progress import Progress
 from support import (

@@ -11,9 +11,10 @@ from typing import Any
 from augmint.cli.show import Console, console_of, show_page
 from augmint.cli.tuning import tuning_of
 from augmint.core.errors import UsageError
-from augmint.pipeline.augment import Execution, Result, plan_from
+from augmint.pipeline.augment import Execution, Result
 from augmint.pipeline.augment import run as run_plan
 from augmint.pipeline.auto import QUICK
+from augmint.pipeline.config import plan_from
 from augmint.pipeline.estimate import Estimate, estimate
 from augmint.pipeline.guard import leak_words
 from augmint.pipeline.plan import AUTO

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from augmint.cli.show import Console, console_of
-from augmint.pipeline.augment import plan_from
+from augmint.pipeline.config import plan_from
 from augmint.pipeline.evaluate import seconds_of
 from augmint.pipeline.tuning import Tuned, Tuning
 from augmint.pipeline.tuning import tune as search

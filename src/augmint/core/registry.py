@@ -51,7 +51,7 @@ def lookup(room: str, kind: str, table: Mapping[str, str], name: str) -> type[An
 def build(room: str, kind: str, table: Mapping[str, str], name: str, options: Mapping[str, Any]) -> Any:
     """An instance of the named class with these fields; a wrong or ill-typed field is a UsageError."""
     found = lookup(room, kind, table, name)
-    fields = {f.name: f for f in dataclasses.fields(found) if f.init}
+    fields = _options(found)
     for key, value in options.items():
         if key not in fields:
             hint = did_you_mean(key, fields)
@@ -68,6 +68,11 @@ def build(room: str, kind: str, table: Mapping[str, str], name: str, options: Ma
         raise UsageError(
             f"{kind} {name!r}: {error}", expected="values inside their range", do="correct the option"
         ) from error
+
+
+def _options(found: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    """Fields that are configuration; one that is not part of the repr is filled by the pipeline (a model)."""
+    return {f.name: f for f in dataclasses.fields(found) if f.init and f.repr}
 
 
 def check_type(what: str, value: Any, default: Any) -> None:
@@ -90,7 +95,7 @@ def describe(room: str, kind: str, table: Mapping[str, str]) -> list[dict[str, A
     rows = []
     for name in names(room, table):
         found = lookup(room, kind, table, name)
-        fields = {f.name: f.default for f in dataclasses.fields(found) if f.init}
+        fields = {name: field.default for name, field in _options(found).items()}
         summary = (found.__doc__ or "").strip().splitlines()[0]
         rows.append({"name": name, "summary": summary, "options": fields})
     return rows

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from augmint.pipeline.barrier import Barrier
+from augmint.pipeline.encode_units import UsableRows
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.quality import Quality
 from augmint.pipeline.setup import Setup
@@ -16,7 +17,7 @@ class Assembly:
     """A run whose children are all drawn."""
 
     setup: Setup
-    real: tuple[dict[str, Any], ...]
+    real: UsableRows
     skipped: tuple[dict[str, Any], ...]
     before: dict[str, int]
     asked: dict[str, int]
@@ -28,7 +29,15 @@ class Assembly:
     @property
     def soft(self) -> bool:
         """Whether a label has weight in more than one class, so that folders alone do not say it."""
-        return any("label_probs" in child.facts for child in self.barrier.accepted())
+        return self.barrier.soft
+
+    @property
+    def data_files(self) -> dict[str, str]:
+        """What a reader of the written data set is to load for each split."""
+        setup = self.setup
+        if setup.medium.name == "image":
+            return {split: f"{split}/**" for split in setup.listing.splits}
+        return {split: f"{split}.jsonl" for split in setup.listing.splits}
 
     @property
     def manifest(self) -> Manifest:

@@ -9,33 +9,38 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from augmint.core.errors import DataError
 from augmint.core.types import Latents
 from augmint.engine import Local, intra_op_threads
-from augmint.pipeline.anchors import AnchorOrder, anchors_of
+from augmint.formats import detect
+from augmint.pipeline.anchors import AnchorOrder
 from augmint.pipeline.assemble import assemble
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.auto import QUICK, settle
 from augmint.pipeline.barrier import Barrier, Chooser
-from augmint.pipeline.config import apply_settings, read_config
+from augmint.pipeline.config import plan_from
 from augmint.pipeline.counts import children_per_class
+from augmint.pipeline.encode_units import Encoding, UsableRows
 from augmint.pipeline.films import make_films
 from augmint.pipeline.fitting import as_latents, fit_all, gather, load_set_gates, told_by_fit
 from augmint.pipeline.guard import Guard
+from augmint.pipeline.jobs import Jobs
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.picking import MakePicker, PickOrder
-from augmint.pipeline.plan import AUTO, Plan, make_plan
+from augmint.pipeline.plan import AUTO, Plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.quality import write_scores
 from augmint.pipeline.reporting import write_report
-from augmint.pipeline.second import base_latents, embedded_base, encode_jobs, encoded_rows, pool_latents
+from augmint.pipeline.second import base_latents, embedded_base, encoded_rows, pool_latents
 from augmint.pipeline.setup import Setup, prepare
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.sums import format_sums
@@ -117,10 +122,11 @@ def augment(
     """Make a bigger data set.
 
     Args:
-        data: a folder of class folders, a folder with ``metadata.csv`` or ``metadata.jsonl``, or an ``.npz``.
+        data: pictures: a folder of class folders, a folder with ``metadata.csv`` or ``metadata.jsonl``, or an ``.npz``;
+            texts: a ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet``, or a folder of these.
         out: the folder to write; the same call resumes it, another plan in it is refused.
         pool: unlabelled samples of the same kind, for methods that pick from them (``retrieval``).
-        heldout: pictures that no child may be a near copy of, beside the data's own val and test (``docs/leaks.md``).
+        heldout: samples that no child may be a near copy of, beside the data's own val and test (``docs/leaks.md``).
         base: another labelled data set, for methods that borrow statistics; nothing of it is written. Without one
             ``calibration`` borrows from the classes the model was pretrained on; others borrow from the other classes
             and do so only where fewer than two of these have five samples.
@@ -141,25 +147,11 @@ def augment(
         UsageError, DataError, ModelError: nothing was made; the message says what to do.
         RunError: the run stopped half-way; the same call resumes it.
     """
-    plan = plan_from(Path(config) if config else None, values)
+    plan = plan_from(Path(config) if config else None, values, modality=detect(Path(data)).modality)
     execution = Execution(workers, device, max_skipped, fresh)
     second = (Path(path) if path else None for path in (pool, base, heldout))
     inputs = Inputs(Path(data), *second)
     return run(plan, inputs, Path(out), execution, progress or Progress(), tuning)
-
-
-def plan_from(config: Path | None, values: Mapping[str, Any], settings: Sequence[str] = ()) -> Plan:
-    """The plan of a command line: file, then ``--set``, then flags."""
-    read, where = read_config(config) if config else ({}, {})
-    over = {*values, *(setting.partition("=")[0] for setting in settings)}
-    # What a flag says is not the file's fault.
-    places = {key: place for key, place in where.items() if not any(_overlap(key, name) for name in over)}
-    return make_plan({**apply_settings(read, settings), **values}, where=places)
-
-
-def _overlap(key: str, other: str) -> bool:
-    """Whether one of two dotted keys is the other or is inside it."""
-    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
 def run(
@@ -195,7 +187,7 @@ def write_run_facts(setup: Setup, execution: Execution, started: float, result: 
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 3),
         "leak_check": result.leak_check,
-        "judge": "shared" if setup.judge_is_shared else "independent",
+        "judge": ("shared" if setup.judge_is_shared else "independent") if setup.judge else "none",
         "abstained": result.abstained,
         "tuned": result.tuned,
         "problems": list(result.problems),
@@ -211,12 +203,12 @@ class _Run:
     setup: Setup
     engine: Local
     progress: Progress
-    real: Rows = field(default_factory=list)
     skipped: Rows = field(default_factory=list)
     exhausted: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.guard = Guard(self.setup, self.progress, self.work)
+        self.data = Encoding.of(self.setup, "data")
 
     @property
     def manifest(self) -> Manifest:
@@ -227,62 +219,59 @@ class _Run:
         return self.setup.plan
 
     def carry_out(self, execution: Execution) -> Result:
-        units = self.encode()
-        before = dict.fromkeys(self.setup.classes, 0)
-        for row in self.real:
-            before[row["target"]] += 1
+        real = self.encode()
+        counts = np.bincount(real.labels(self.setup.classes), minlength=len(self.setup.classes)).tolist()
+        before = dict(zip(self.setup.classes, counts, strict=True))
         asked = children_per_class(before, self.plan.factor, self.plan.strategy)
         self.tell_classes(before)
         barrier, quality = Barrier(self.manifest, Chooser(self.setup.classes, {})), None
         if sum(asked.values()):
             for source in self.setup.sources:
                 self.encode_second(source)
-            self.fit(units)
-            barrier = self.draw(asked)
-            if self.setup.held_out:
-                self.encode_units("held-out")
-            quality = write_scores(self.manifest, shared=self.setup.judge_is_shared)
-        rows = tuple(self.real), (*self.skipped, *self.guard.skipped)
-        assembly = Assembly(self.setup, *rows, before, asked, barrier, quality, self.exhausted, self.guard.counts)
+            self.fit(real, before)
+            barrier = self.draw(real, asked)
+            if self.setup.held_out and self.setup.judge:
+                self.encode_units(Encoding.of(self.setup, "held-out"))
+            if self.setup.judge:
+                quality = write_scores(self.manifest, shared=self.setup.judge_is_shared)
+        skipped = (*self.skipped, *self.guard.skipped)
+        assembly = Assembly(
+            self.setup, real, skipped, before, asked, barrier, quality, self.exhausted, self.guard.counts
+        )
         make_films(assembly)
         return summarise(assemble(assembly, self.progress), execution)
 
-    def encode(self) -> list[str]:
-        """Encode units; fills ``real`` and ``skipped``."""
-        units = self.encode_units("data")
-        for unit in units:
-            for row in self.manifest.load(unit).rows:
-                if "skipped" in row:
-                    self.skipped.append(row)
-        _, self.real = gather(self.manifest, units, "judge")
+    def encode(self) -> UsableRows:
+        """The usable rows of the data, encoded; the others are among the ``skipped``."""
+        self.encode_units(self.data)
+        real, self.skipped = UsableRows.read(self.manifest, self.data)
         self.skipped += [{"id": id, "skipped": why, "detail": "", "sha256": ""} for id, why in self.setup.unreadable]
-        if not self.real:
+        if not real:
             raise DataError(
                 f"{self.setup.data}: no usable sample, {len(self.skipped)} unusable",
                 expected="at least one",
                 do=f"first reason: {self.skipped[0]['skipped']}" if self.skipped else "add samples",
                 code="no-samples",
             )
-        return units
+        return real
 
-    def encode_units(self, source: str) -> list[str]:
-        """Names of the units of a source, all of them finished now."""
-        jobs = encode_jobs(self.setup, source)
-        todo = [job for job in jobs if not self.manifest.finished(job.unit)]
-        stage = "encode" if source == "data" else source
-        self.work(stage, MakeEncoder(self.setup.room), [(job, len(job.entries)) for job in jobs], todo)
-        return [job.unit for job in jobs]
+    def encode_units(self, encoding: Encoding) -> None:
+        """Finish the units of a source."""
+        stage = "encode" if encoding.source == "data" else encoding.source
+        self.work(stage, MakeEncoder(self.setup.room), encoding.jobs)
 
     def encode_second(self, source: str) -> None:
         """Encode a pool or a base; what cannot be used of it is listed with the rest, under its source."""
-        bad = [row for unit in self.encode_units(source) for row in self.manifest.load(unit).rows if "skipped" in row]
+        encoding = Encoding.of(self.setup, source)
+        self.encode_units(encoding)
+        _, bad = UsableRows.read(self.manifest, encoding)
         unreadable = self.setup.sources[source].listing.unreadable
         bad += [{"id": id, "skipped": why, "detail": "", "sha256": ""} for id, why in unreadable]
         self.skipped += [{**row, "source": source} for row in bad]
         if bad:
             self.progress.say(f"warning: {source}: {len(bad)} samples cannot be used; see skipped.jsonl")
 
-    def fit(self, units: list[str]) -> None:
+    def fit(self, rows: UsableRows, counts: dict[str, int]) -> None:
         if self.manifest.finished("fit"):
             return
         done = 0.0
@@ -292,35 +281,36 @@ class _Run:
             self.progress.advance(share - done)
             done = share
 
-        real = self.latents(units, "z", self.setup.space)
-        judged = self.latents(units, "judge", self.setup.judge_space)
-        samples = OnDisk(self.setup.room.open_format(), anchors_of(self.setup, self.real))
+        setup = self.setup
+        real = None if self.plan.rewrites else self.latents("z", setup.space)
+        judged = self.latents("judge", setup.judge_space) if setup.judge else None
+        samples = OnDisk(setup.room.open_format(), rows)
         second: dict[str, Latents] = {}
-        if "pool" in self.setup.sources:
-            second["pool"] = pool_latents(self.manifest, self.setup, self.real, self.progress)
-        if "base" in self.setup.sources:
-            second["base"] = base_latents(self.manifest, self.setup)
-        elif (base := embedded_base(self.plan, [row["target"] for row in self.real])) is not None:
+        if "pool" in setup.sources:
+            second["pool"] = pool_latents(self.manifest, setup, self.progress)
+        if "base" in setup.sources:
+            second["base"] = base_latents(self.manifest, setup)
+        elif (base := embedded_base(self.plan, counts)) is not None:
             said = f"statistics of {len(base.classes)} classes that {self.plan.model} was pretrained on"
             self.progress.say(f"base: {said}")
             second["base"] = base
         self.progress.stage("fit", 1.0, "share")
-        arrays = fit_all(self.plan, real, judged, samples, report, second)
+        arrays = fit_all(self.plan, real, judged, samples, report, second, setup.room.load_lm())
         for line in told_by_fit(self.plan, arrays):
             self.progress.say(line)
-        header = {"classes": list(self.setup.classes), "space": real.space, "judge": judged.space}
-        self.manifest.commit("fit", arrays, [header, *self.real])
+        header = {"classes": list(setup.classes), "space": setup.space, "judge": setup.judge_space}
+        self.manifest.commit("fit", arrays, [header])
         report(1.0)
 
-    def latents(self, units: list[str], array: str, space: str) -> Latents:
-        z, rows = gather(self.manifest, units, array)
+    def latents(self, array: str, space: str) -> Latents:
+        z, rows = gather(self.manifest, self.data.jobs.units, array)
         return as_latents(z, rows, self.setup.classes, space)
 
-    def draw(self, asked: dict[str, int]) -> Barrier:
+    def draw(self, real: UsableRows, asked: dict[str, int]) -> Barrier:
         """Draw units and barriers, round by round, until nothing is short or the rounds are used up."""
         arrays = self.manifest.load("fit").arrays()
         barrier = Barrier(self.manifest, Chooser(self.setup.classes, load_set_gates(self.plan, arrays)))
-        order = AnchorOrder.of(self.plan.seed, self.setup, self.real)
+        order = AnchorOrder.of(self.plan.seed, self.setup.classes, real)
         picks = self.picks(order) if "pool" in self.setup.sources else None
         # A place that is picked for has one try a round.
         rounds = self.plan.max_rounds * (self.plan.max_tries if picks else 1)
@@ -328,14 +318,14 @@ class _Run:
         for round_ in range(rounds):
             places = (self.plan.unit_size, round_, need, drawn)
             jobs = picks.jobs(*places) if picks else order.jobs(*places)
-            given = {name: sum(len(job.anchors) for job in jobs if job.label == name) for name in need}
+            given: Counter[str] = Counter()
+            for name, size in zip(jobs.labels, jobs.sizes, strict=True):
+                given[name] += size
             self.exhausted = {name: count - given[name] for name, count in need.items() if given[name] < count}
-            if not jobs:
+            if not len(jobs):
                 break
-            todo = [job for job in jobs if not self.manifest.finished(job.unit)]
-            sizes = [(job, len(job.anchors)) for job in jobs]
             maker = MakePicker(self.setup.room) if picks else MakeDrawer(self.setup.room)
-            self.work("mint" if not round_ else f"refill {round_}", maker, sizes, todo)
+            self.work("mint" if not round_ else f"refill {round_}", maker, jobs)
             barrier.close(round_, jobs, self.guard.check(jobs))
             drawn = {name: drawn[name] + need[name] for name in need}
             need = {name: asked[name] - barrier.made(name) for name in asked}
@@ -346,14 +336,13 @@ class _Run:
         pool = encoded_rows(self.manifest, self.setup, "pool")
         return PickOrder(self.setup.room, order, pool)
 
-    def work(self, stage: str, maker: Any, sizes: list[tuple[Any, int]], todo: list[Any]) -> None:
+    def work(self, stage: str, maker: Any, jobs: Jobs[Any]) -> None:
         """Run units on the engine; those that were done before count as done at once."""
-        self.progress.stage(stage, sum(size for _, size in sizes), "samples")
-        open_units = {job.unit for job in todo}
-        self.progress.advance(sum(size for job, size in sizes if job.unit not in open_units))
-        by_name = {job.unit: size for job, size in sizes}
+        self.progress.stage(stage, sum(jobs.sizes), "samples")
+        todo, sizes = jobs.unfinished(self.manifest), dict(zip(jobs.units, jobs.sizes, strict=True))
+        self.progress.advance(sum(jobs.sizes) - sum(jobs.sizes[i] for i in todo.at or ()))
         for unit, _ in self.engine.map(maker, todo):
-            self.progress.advance(by_name[unit])
+            self.progress.advance(sizes[unit])
 
     def tell_classes(self, before: dict[str, int]) -> None:
         for name, count in before.items():
@@ -367,8 +356,9 @@ def summarise(assembly: Assembly, execution: Execution) -> Result:
     rejected = assembly.barrier.rejected()
     skipped = [row for row in assembly.skipped if "source" not in row]
     unusable = {row["id"] for row in skipped}
-    heldout = [entry for entry in assembly.setup.listing.entries if entry.split != "train"]
-    total = len(assembly.real) + len(unusable) + sum(entry.id not in unusable for entry in heldout)
+    heldout = assembly.setup.apart
+    again = sum(entry.id in unusable for entry in heldout) if unusable else 0
+    total = len(assembly.real) + len(unusable) + len(heldout) - again
     problems = []
     for name, asked in assembly.asked.items():
         if made[name] < asked:

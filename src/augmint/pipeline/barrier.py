@@ -11,6 +11,8 @@ import numpy as np
 
 from augmint.core.protocols import SetGate
 from augmint.core.types import F32, Bool, Latents
+from augmint.pipeline.groups import JOINT
+from augmint.pipeline.jobs import Jobs
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.workers import DrawJob
 
@@ -72,54 +74,104 @@ class Chooser:
 
 @dataclass
 class Barrier:
-    """Collects the children of finished rounds and lets the set gates choose among them."""
+    """Lets the set gates choose among the children of finished rounds; counts them, and reads them again when asked.
+
+    Attributes:
+        manifest: of the run.
+        chooser: the set gates.
+        soft: whether an accepted child has a label with weight in more than one class.
+        joint: accepted children that have parents of several groups.
+    """
 
     manifest: Manifest
     chooser: Chooser
-    children: list[Child] = field(default_factory=list)
+    soft: bool = False
+    joint: int = 0
+    _rounds: list[tuple[str, Sequence[str]]] = field(default_factory=list)
+    _made: Counter[str] = field(default_factory=Counter)
+    _notes: Counter[str] = field(default_factory=Counter)
+    _rejected: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def close(self, round_: int, jobs: Sequence[DrawJob], leaks: Mapping[str, Mapping[str, Any]]) -> None:
+    def close(self, round_: int, jobs: Jobs[DrawJob], leaks: Mapping[str, Mapping[str, Any]]) -> None:
         """Take in the finished units of a round, in order, and write the round's verdicts as a unit.
 
-        ``leaks`` holds the verdicts on children that are near copies of held-out pictures, by id: no gate sees these.
+        ``leaks`` holds the verdicts on children that are near copies of held-out samples, by id: no gate sees these.
         """
         unit = f"barrier-{round_:02d}"
         verdicts: Rows = []
-        for job in jobs:
-            done = self.manifest.load(job.unit)
-            children = [Child(job.unit, i, row) for i, row in enumerate(done.rows[1:])]
-            passed = [child.facts["id"] for child in children if child.accepted]
+        for name, label in zip(jobs.units, jobs.labels, strict=True):
+            done = self.manifest.load(name)
+            passed = [row["id"] for row in done.rows[1:] if row["kept"]]
             clean = np.array([id_ not in leaks for id_ in passed], np.bool_)
             ids = [id_ for id_ in passed if id_ not in leaks]
-            verdict = self.chooser.choose(job.label, ids, done.array("judge")[clean])
-            verdicts += [dict(leaks[id_]) for id_ in passed if id_ in leaks]
-            verdicts += [row for row in verdict.values() if not row["kept"]]
-            for child in children:
-                id_ = child.facts["id"]
-                facts = {**child.facts, **leaks.get(id_, {}), **verdict.get(id_, {})}
-                self.children.append(Child(child.unit, child.position, facts))
+            chosen = self.chooser.choose(label, ids, done.array("judge")[clean])
+            found = [dict(leaks[id_]) for id_ in passed if id_ in leaks]
+            found += [row for row in chosen.values() if not row["kept"]]
+            verdicts += found
+            for child in _children(name, done.rows, found):
+                self._count(child)
         if not self.manifest.finished(unit):
             self.manifest.commit(unit, {"rejected": np.array([len(verdicts)])}, verdicts)
+        self._rounds.append((unit, jobs.units))
+
+    def _count(self, child: Child) -> None:
+        facts = child.facts
+        if not child.accepted:
+            self._rejected.setdefault(facts["label"], Counter())[facts["gate"]] += 1
+            return
+        self._made[facts["label"]] += 1
+        self._notes[facts["note"]] += 1
+        self.soft = self.soft or "label_probs" in facts
+        self.joint += JOINT in facts["group"]
 
     def made(self, label: str) -> int:
         """Accepted children of a class so far."""
-        return sum(child.accepted for child in self.children if child.facts["label"] == label)
+        return self._made[label]
+
+    def children(self) -> Iterator[Child]:
+        """All children in unit order."""
+        for unit, names in self._rounds:
+            verdicts = self.manifest.load(unit).rows
+            for name in names:
+                yield from _children(name, self.manifest.load(name).rows, verdicts)
 
     def accepted(self) -> Iterator[Child]:
         """Accepted children in unit order."""
-        return (child for child in self.children if child.accepted)
+        return (child for child in self.children() if child.accepted)
 
     def rejects(self) -> Iterator[Child]:
         """Rejected children in unit order; their facts name the gate, the score and the threshold."""
-        return (child for child in self.children if not child.accepted)
+        return (child for child in self.children() if not child.accepted)
 
     def rejected(self) -> dict[str, dict[str, int]]:
         """Number of rejected children: class -> gate -> count."""
-        counts: dict[str, Counter[str]] = {}
-        for child in self.rejects():
-            counts.setdefault(child.facts["label"], Counter())[child.facts["gate"]] += 1
-        return {name: dict(sorted(counter.items())) for name, counter in counts.items()}
+        return {name: dict(sorted(counter.items())) for name, counter in self._rejected.items()}
 
     def notes(self) -> dict[str, int]:
         """Number of accepted children by note."""
-        return dict(sorted(Counter(c.facts["note"] for c in self.accepted() if c.facts["note"]).items()))
+        return {note: count for note, count in sorted(self._notes.items()) if note}
+
+
+def _children(unit: str, rows: Rows, verdicts: Rows) -> Iterator[Child]:
+    """The children of a draw unit, with what the barrier says of those that it rejects."""
+    said = {row["id"]: row for row in verdicts}
+    for i, row in enumerate(rows[1:]):
+        yield Child(unit, i, row | said[row["id"]] if row["id"] in said else row)
+
+
+@dataclass
+class ChildBytes:
+    """The bytes of children, which are asked for unit by unit."""
+
+    manifest: Manifest
+    _unit: str = ""
+    _blob: bytes = b""
+    _offsets: list[int] = field(default_factory=list)
+
+    def of(self, child: Child) -> bytes:
+        """The stored form of a child."""
+        if child.unit != self._unit:
+            unit = self.manifest.load(child.unit)
+            self._unit, self._blob = child.unit, unit.array("blob").tobytes()
+            self._offsets = unit.array("offsets").tolist()
+        return self._blob[self._offsets[child.position] : self._offsets[child.position + 1]]

@@ -9,11 +9,14 @@ from typing import Any
 import yaml
 
 from augmint.core.version import __version__
+from augmint.models import Card
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.figures import figures
 from augmint.pipeline.fitting import told_by_fit
 from augmint.pipeline.guard import leak_words
-from augmint.pipeline.quality import SHARED, Quality
+from augmint.pipeline.modality import Medium
+from augmint.pipeline.quality import SHARED
+from augmint.pipeline.setup import Setup
 
 
 def data_card(assembly: Assembly) -> str:
@@ -29,17 +32,18 @@ def data_card(assembly: Assembly) -> str:
         "## How the samples were made\n",
         _how(assembly),
         "## Scores of the synthetic samples\n",
-        _scores(assembly.quality),
-        "## Columns of metadata.jsonl\n",
-        _COLUMNS,
+        _scores(assembly),
+        _columns(assembly.setup.medium),
     ]
     return "\n".join(parts)
 
 
-def _scores(quality: Quality | None) -> str:
+def _scores(assembly: Assembly) -> str:
     """A table of values beside what real rows get; no word of praise, for which the judge would have to be another."""
+    quality = assembly.quality
     if quality is None:
-        return "None: nothing was made.\n"
+        made = any(assembly.barrier.made(name) for name in assembly.asked)
+        return f"None: {'no gate and no label asked for a judge' if made else 'nothing was made'}.\n"
     flattered = f" {SHARED.capitalize()}." if quality.is_shared else ""
     lines = [
         f"In the space of the judge `{quality.space}`, against {quality.compared_with}; `report/scores.json` has the "
@@ -61,17 +65,21 @@ def _summary(assembly: Assembly) -> str:
     made = sum(assembly.barrier.made(name) for name in assembly.asked)
     return (
         f"{sum(assembly.before.values())} real and {made} synthetic training samples, `{plan.recipe}`"
-        f"{'' if plan.rewrites else f' with `{setup.model.name}` at {plan.size} px'}, seed {plan.seed}.\n"
+        f"{_with_model(setup)}, seed {plan.seed}.\n"
     )
 
 
+def _with_model(setup: Setup) -> str:
+    used = setup.model is not None and setup.plan.uses_model
+    return f" with `{setup.plan.model}` at {setup.plan.size} {setup.medium.unit}" if used else ""
+
+
 def _front_matter(assembly: Assembly) -> dict[str, Any]:
-    listing = assembly.setup.listing
-    splits = ["train", *(s for s in ("val", "test") if any(entry.split == s for entry in listing.entries))]
+    setup = assembly.setup
     names = {"val": "validation"}
-    files = [{"split": names.get(split, split), "path": f"{split}/**"} for split in splits]
+    files = [{"split": names.get(split, split), "path": path} for split, path in assembly.data_files.items()]
     return {
-        "task_categories": ["image-classification"],
+        "task_categories": [setup.medium.task],
         "tags": ["augmint", "synthetic"],
         "configs": [{"config_name": "default", "data_files": files}],
     }
@@ -90,16 +98,14 @@ def _class_table(assembly: Assembly) -> str:
 
 def _how(assembly: Assembly) -> str:
     setup, plan = assembly.setup, assembly.setup.plan
-    shared = " (shared: it uses the codec's own weights, so its verdicts flatter)" if setup.judge_is_shared else ""
-    sha, licence = setup.model.weights.sha256, setup.model.licence
-    model = f"`{setup.model.name}`, sha256 `{sha}`, licence {licence}"
+    shared = " (shared: it uses the model's own weights, so its verdicts flatter)" if setup.judge_is_shared else ""
     then = [f"- and then, for every child: `{plan.then}` ({_options(plan.then_options)})"] if plan.then else []
     second = [f"- {name}: {len(source.entries)} samples" for name, source in setup.sources.items()]
     lines = [
         f"- method: `{plan.method}` ({_options(plan.method_options)}); augmint {__version__}",
         *then,
-        f"- model: {'none; the pictures themselves were changed' if plan.rewrites else model}",
-        f"- judge: `{setup.judge.name}`{shared}, sha256 `{setup.judge.weights.sha256}`, licence {setup.judge.licence}",
+        f"- model: {_known_by(setup.model if plan.uses_model else None) or f'none; {setup.medium.changed}'}",
+        f"- judge: {_known_by(setup.judge, shared) or 'none'}",
         f"- gates: {', '.join(plan.gates) or 'none'}",
         f"- skipped inputs: {len(assembly.skipped)} (see skipped.jsonl)",
         *second,
@@ -109,6 +115,10 @@ def _how(assembly: Assembly) -> str:
     ]
     lines += [f"- {count} samples: {note}" for note, count in assembly.barrier.notes().items()]
     return "\n".join(lines) + "\n"
+
+
+def _known_by(card: Card | None, more: str = "") -> str:
+    return f"`{card.name}`{more}, sha256 `{card.weights.sha256}`, licence {card.licence}" if card else ""
 
 
 def _options(options: Mapping[str, Any]) -> str:
@@ -132,8 +142,15 @@ _ABSTAINED = """\
 these. All samples are real.
 """
 
+def _columns(medium: Medium) -> str:
+    """What the columns mean; those of the input come first in a table."""
+    if medium.name == "image":
+        return f"## Columns of metadata.jsonl\n\n`file_name`, `label`, {_COLUMNS}"
+    return f"## Columns\n\nThose of the input, in their order, and then: {_COLUMNS}"
+
+
 _COLUMNS = """\
-`file_name`, `label`, `is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`; an original is its own; `pool:ID`
+`is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`; an original is its own; `pool:ID`
 is the row of the pool that was taken, `base:CLASS` a class of the base), `label_weights` (of the parents), `label_by`
 (parents or judge; empty for originals), `scores` (of the row gates, as JSON; empty for originals), `note` (a fallback,
 if any), `method`, `model`; where labels are soft, `label_probs` (of all classes in class order; the folder names the

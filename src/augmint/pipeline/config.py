@@ -9,6 +9,29 @@ from typing import Any
 import yaml
 
 from augmint.core.errors import UsageError
+from augmint.core.protocols import Modality
+from augmint.pipeline.modality import settled
+from augmint.pipeline.plan import Plan, make_plan
+
+
+def plan_from(
+    config: Path | None,
+    values: Mapping[str, Any],
+    settings: Sequence[str] = (),
+    *,
+    modality: Modality = "image",
+) -> Plan:
+    """The plan of a command line: defaults of the data's modality, then file, then ``--set``, then flags."""
+    read, where = read_config(config) if config else ({}, {})
+    over = {*values, *(setting.partition("=")[0] for setting in settings)}
+    # What a flag says is not the file's fault.
+    places = {key: place for key, place in where.items() if not any(_overlap(key, name) for name in over)}
+    return make_plan(settled({**apply_settings(read, settings), **values}, modality), where=places)
+
+
+def _overlap(key: str, other: str) -> bool:
+    """Whether one of two dotted keys is the other or is inside it."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
 class _Loader(yaml.SafeLoader):

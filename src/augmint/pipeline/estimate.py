@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from augmint.core.protocols import Codec
+from augmint.core.protocols import Codec, Encoder
 from augmint.core.seeds import stream
 from augmint.core.types import Sample
 from augmint.engine import intra_op_threads
@@ -85,7 +85,8 @@ def estimate(plan: Plan, inputs: Inputs, out: Path, workers: int, device: str = 
         plan=setup.plan.as_dict(),
         models=tuple(
             {"name": card.name, "bytes": card.weights.bytes, "licence": card.licence}
-            for card in ((setup.judge,) if setup.plan.rewrites else (setup.model, setup.judge))
+            for card in (setup.model if setup.plan.uses_model else None, setup.judge)
+            if card is not None
         ),
         seconds=round(_START_SECONDS + work / max(1, workers) + probe["fit"], 1),
         probe={key: round(value, 5) for key, value in probe.items() if not key.endswith("bytes")},
@@ -113,13 +114,13 @@ def _probe(setup: Setup) -> dict[str, float]:
     samples = [sample for sample, _ in read if sample is not None]
     if not samples:
         return dict.fromkeys(("encode", "mint", "fit", "row_bytes", "file_bytes"), 0.0)
-    codec, judge = room.load_codec(), room.load_judge()
-    _children(setup, samples[:1], codec, _rows(samples[:1], codec))  # the first call also pays for warming up
+    codec, judge, lm = room.load_codec(), room.load_judge(), room.load_lm()
+    _children(setup, samples[:1], codec, lm, _rows(samples[:1], codec))  # the first call also pays for warming up
     judge.encode(samples[:1])
     begin = time.perf_counter()
     z, features = _rows(samples, codec), judge.encode(samples)
     encoded = time.perf_counter()
-    children = _children(setup, samples, codec, z)
+    children = _children(setup, samples, codec, lm, z)
     judge.encode(children)
     files = [reader.dump(child) for child in children]
     minted = time.perf_counter()
@@ -132,18 +133,18 @@ def _probe(setup: Setup) -> dict[str, float]:
     }
 
 
-def _rows(samples: list[Sample], codec: Codec | None) -> np.ndarray:
+def _rows(samples: list[Sample], codec: Encoder | None) -> np.ndarray:
     return np.zeros((len(samples), 1), np.float32) if codec is None else codec.encode(samples)
 
 
-def _children(setup: Setup, samples: list[Sample], codec: Codec | None, z: np.ndarray) -> list[Sample]:
+def _children(setup: Setup, samples: list[Sample], codec: Encoder | None, lm: Any, z: np.ndarray) -> list[Sample]:
     """Children that cost what those of the run will cost."""
     address, places, plan = ("", 0, 0, 0), range(len(samples)), setup.plan
-    if codec is None:
-        fitted = plan.rewriter().fit(samples, stream(plan.seed, "fit", plan.method))
+    if plan.rewrites:
+        fitted = plan.rewriter(lm).fit(samples, stream(plan.seed, "fit", plan.method))
         made = fitted.rewrite(samples, streams(plan.seed, "probe", address, places))
     else:
-        made = samples if "pool" in setup.sources else codec.decode(z, samples)
+        made = codec.decode(z, samples) if isinstance(codec, Codec) and "pool" not in setup.sources else samples
     then = plan.then_rewriter()
     return restyled(then and then.fit(samples, stream(plan.seed, "fit", plan.then)), plan.seed, made, address, places)
 

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from augmint.core.protocols import Codec
 from augmint.core.types import F32
 from augmint.formats.images import read_image
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.barrier import Child
 from augmint.pipeline.finished import Finished
+from augmint.pipeline.fitting import usable_rows
 from augmint.pipeline.manifest import Rows
 from augmint.report.facts import Film
 from augmint.synthesizers.paths import PATHS
@@ -27,11 +29,12 @@ MOST, CHILDREN_A_FILM = 4, 50
 def make_films(assembly: Assembly) -> None:
     """Decode and keep the films of a run; nothing where no child has two parents among the real rows."""
     manifest, room = assembly.manifest, assembly.setup.room
-    chosen = _choose(assembly)
+    chosen = [] if room.plan.rewrites else _choose(assembly)
     if not chosen or manifest.finished(UNIT):
         return
     reader, codec = room.open_format(), room.load_codec()
-    assert codec is not None  # two real parents: they were encoded
+    if not isinstance(codec, Codec):  # two real parents, but nothing is decoded between them
+        return
     entries = {entry.id: entry for entry in assembly.setup.train}
     blobs: list[bytes] = []
     rows: Rows = []
@@ -46,7 +49,7 @@ def make_films(assembly: Assembly) -> None:
 def _paths(assembly: Assembly, chosen: Sequence[Child]) -> Iterator[F32]:
     """(FRAMES, *shape) latents from the first parent of each child to the second, in even steps."""
     manifest = assembly.manifest
-    places = {f"data:{row['id']}": row for row in manifest.load("fit").rows[1:]}
+    places = {f"data:{row['id']}": row for row in usable_rows(manifest)}
     path = PATHS[getattr(assembly.setup.plan.synthesizer(), "path", "line")]
     steps = np.linspace(0.0, 1.0, FRAMES, dtype=np.float32)
     for child in chosen:

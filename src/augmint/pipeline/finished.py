@@ -8,11 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from augmint.classic import TABLE as CLASSIC
 from augmint.core.errors import DataError, SampleError
 from augmint.formats.images import read_image
 from augmint.pipeline.counts import children_per_class
+from augmint.pipeline.fitting import usable_rows
 from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.modality import MEDIA, Medium
+from augmint.pipeline.plan import method_class, rewriter_names
 from augmint.report.facts import Shown
 
 
@@ -43,9 +45,19 @@ class Finished:
         return f"{self.plan['method']}+{self.plan['then']}" if self.plan.get("then") else str(self.plan["method"])
 
     @property
+    def medium(self) -> Medium:
+        """What its samples are."""
+        return MEDIA[self.plan.get("modality", "image")]
+
+    @cached_property
     def rewrites(self) -> bool:
-        """Whether the method works on samples, so that no codec took part."""
-        return self.plan["method"] in CLASSIC
+        """Whether the method works on samples."""
+        return self.plan["method"] in rewriter_names()
+
+    @cached_property
+    def uses_model(self) -> bool:
+        """Whether a model had a part in how children were made."""
+        return not self.rewrites or bool(method_class(self.plan["method"]).model_kinds)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -82,7 +94,7 @@ class Finished:
         """Usable real rows of each class."""
         labels = [row["label"] for row in self.real]
         if self.plan["synthetic_only"] and self.manifest.finished("fit"):
-            labels = [row["target"] for row in self.manifest.load("fit").rows[1:]]
+            labels = [row["target"] for row in usable_rows(self.manifest)]
         return {name: labels.count(name) for name in self.classes}
 
     @cached_property

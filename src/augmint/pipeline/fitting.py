@@ -1,13 +1,12 @@
 """The fit artifact: everything learned from the real rows, once, in one unit named ``fit``.
 
-Arrays: ``method.*``, ``then.*``, ``gate.<name>.*`` and ``label.*`` (learned states; the last where the judge labels),
-``y`` (n, k) labels of the real rows. Rows: first the classes and spaces, then one row for each real sample with the
-unit and position of its latents.
+Arrays: ``method.*``, ``then.*``, ``gate.<name>.*`` and ``label.*`` (learned states; the last where the judge labels).
+Its only row holds the classes and the spaces; the facts of the real rows are in their encode units.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,15 +20,17 @@ from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.plan import Plan
 
 
+def usable_rows(manifest: Manifest, units: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Facts of the usable rows of encode units, with the unit and the place in it; of the data's where none are named."""
+    for name in manifest.units("encode") if units is None else units:
+        good = (row for row in manifest.load(name).rows if "skipped" not in row)
+        yield from ({**row, "unit": name, "row": i} for i, row in enumerate(good))
+
+
 def gather(manifest: Manifest, units: Sequence[str], array: str) -> tuple[F32, Rows]:
     """Rows of one array over encode units, with their facts; skipped entries have no row."""
-    parts, rows = [], []
-    for name in units:
-        unit = manifest.load(name)
-        good = [row for row in unit.rows if "skipped" not in row]
-        if good:
-            parts.append(unit.array(array))
-            rows += [{**row, "unit": name, "row": i} for i, row in enumerate(good)]
+    rows = list(usable_rows(manifest, units))
+    parts = [manifest.load(name).array(array) for name in dict.fromkeys(row["unit"] for row in rows)]
     return (np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)), rows
 
 
@@ -47,27 +48,30 @@ def as_latents(z: F32, rows: Rows, classes: Sequence[str], space: str) -> Latent
 
 def fit_all(
     plan: Plan,
-    real: Latents,
-    judged: Latents,
+    real: Latents | None,
+    judged: Latents | None,
     samples: Sequence[Sample],
     progress: Callable[[float], None],
     second: Mapping[str, Latents],
+    lm: Any = None,
 ) -> dict[str, np.ndarray]:
     """Fit the method on the codec's rows or on samples, and every gate on the judge's rows; the artifact's arrays.
 
     Args:
         plan: says what is fitted.
-        real: the codec's rows; nobody looks at their numbers where the method works on samples.
-        judged: the judge's rows of the same samples.
+        real: the codec's rows; None where the method works on samples.
+        judged: the judge's rows of the same samples; None where nothing is judged.
         samples: the same samples; they may be read one by one.
         progress: told the share done.
         second: rows of ``pool`` and ``base``, where the method uses them.
+        lm: the language model of a method that is handed one.
     """
-    arrays: dict[str, np.ndarray] = {"y": real.y}
+    arrays: dict[str, np.ndarray] = {}
     rng = stream(plan.seed, "fit", plan.method)
     if plan.rewrites:
-        state = plan.rewriter().fit(samples, rng).state()
+        state = plan.rewriter(lm).fit(samples, rng).state()
     else:
+        assert real is not None
         method = plan.synthesizer()
         method.fit(real, rng, pool=second.get("pool"), base=second.get("base"), progress=progress)
         state = method.state()
@@ -79,6 +83,7 @@ def fit_all(
         gate = plan.gate(name).fit(judged)
         arrays |= {f"gate.{name}.{key}": value for key, value in gate.state().items()}
     if plan.label_by == "judge":
+        assert judged is not None
         probe = Probe().fit(flat32(judged), judged.y, judged.groups)
         arrays |= {f"label.{key}": value for key, value in probe.state().items()}
     return {key: np.ascontiguousarray(value) for key, value in arrays.items()}
@@ -90,9 +95,9 @@ def load_synthesizer(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Synthesize
     return method.load(_part(arrays, "method."))
 
 
-def load_rewriter(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Rewriter:
-    """The fitted method out of the artifact, where it works on samples."""
-    method: Rewriter = plan.rewriter()
+def load_rewriter(plan: Plan, arrays: Mapping[str, np.ndarray], lm: Any = None) -> Rewriter:
+    """The fitted method out of the artifact, where it works on samples, with the language model that it is handed."""
+    method: Rewriter = plan.rewriter(lm)
     return method.load(_part(arrays, "method."))
 
 

@@ -40,27 +40,23 @@ class Judged:
 
 
 def real_rows(manifest: Manifest) -> Judged:
-    """The real training rows, in the order of the fit."""
-    header, *facts = manifest.load("fit").rows
-    units = list(dict.fromkeys(row["unit"] for row in facts))
-    return _judged(gather(manifest, units, "judge")[0], facts, header["classes"], "target")
+    """The real training rows, in the order of their units."""
+    header = manifest.load("fit").rows[0]
+    return _judged(*gather(manifest, manifest.units("encode"), "judge"), header["classes"], "target")
 
 
 def heldout_rows(manifest: Manifest) -> Judged:
     """Rows of val and test; none where the data set has neither."""
     header = manifest.load("fit").rows[0]
-    units = [path.stem for path in sorted((manifest.home / "receipts").glob("heldout-*.json"))]
-    return _judged(*gather(manifest, units, "judge"), header["classes"], "target")
+    return _judged(*gather(manifest, manifest.units("heldout"), "judge"), header["classes"], "target")
 
 
 def minted_rows(manifest: Manifest) -> Judged:
     """The children that passed every gate, in unit order."""
-    receipts = manifest.home / "receipts"
-    barriers = [path.stem for path in sorted(receipts.glob("barrier-*.json"))]
-    rejected = {row["id"] for unit in barriers for row in manifest.load(unit).rows if not row["kept"]}
+    rejected = {row["id"] for unit in manifest.units("barrier") for row in manifest.load(unit).rows if not row["kept"]}
     parts, facts = [], []
-    for path in sorted(receipts.glob("draw-*.json")):
-        unit = manifest.load(path.stem)
+    for name in manifest.units("draw"):
+        unit = manifest.load(name)
         passed = [row for row in unit.rows[1:] if row["kept"]]  # only these have features
         at = [i for i, row in enumerate(passed) if row["id"] not in rejected]
         if at:

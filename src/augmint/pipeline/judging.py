@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from augmint.core.protocols import RowGate
-from augmint.core.types import F32, Latents
+from augmint.core.protocols import Encoder, RowGate
+from augmint.core.types import F32, Latents, Sample
 from augmint.numerics.probe import Probe
-from augmint.pipeline.fitting import load_gates, load_label_probe
+from augmint.pipeline.fitting import load_gates, load_label_probe, usable_rows
 from augmint.pipeline.groups import join_groups
-from augmint.pipeline.manifest import Unit
+from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.plan import Plan
 
 Parents = Sequence[tuple[str, float]]
 """(ref, label weight) of each parent."""
+
+
+@dataclass(frozen=True)
+class Blind(Encoder):
+    """In the judge's place where nothing is judged: every row is zero, and no model is loaded."""
+
+    @property
+    def space(self) -> str:
+        """No space."""
+        return ""
+
+    def encode(self, samples: Sequence[Sample]) -> F32:
+        """(n, 1) zeros."""
+        return np.zeros((len(samples), 1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -26,7 +40,7 @@ class Bench:
 
     Attributes:
         classes: in class order.
-        labels: (k,) label weights of each real row, by ``data:ID``.
+        labels: (k,) label weights of each real row that can be a parent, by ``data:ID``.
         gates: fitted row gates.
         probe: gives the labels where the plan says ``label_by: judge``.
         space: of the judge.
@@ -41,14 +55,21 @@ class Bench:
     groups: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, plan: Plan, fit: Unit) -> Bench:
-        """The bench out of the fit artifact."""
-        header, *real = fit.rows
-        arrays = fit.arrays()
-        labels = {f"data:{row['id']}": y for row, y in zip(real, arrays["y"], strict=True)}
-        gates, probe = load_gates(plan, arrays), load_label_probe(plan, arrays)
-        groups = {f"data:{row['id']}": row["group"] for row in real}
-        return cls(tuple(header["classes"]), labels, gates, probe, header["judge"], groups)
+    def load(cls, plan: Plan, manifest: Manifest) -> Bench:
+        """The bench out of the fit artifact and the encode units; a method on samples is told of its anchors later."""
+        fit = manifest.load("fit")
+        header, arrays = fit.rows[0], fit.arrays()
+        bench = cls(tuple(header["classes"]), {}, load_gates(plan, arrays), load_label_probe(plan, arrays), header["judge"])
+        return bench if plan.rewrites else bench.knowing(usable_rows(manifest))
+
+    def knowing(self, real: Iterable[Mapping[str, Any]]) -> Bench:
+        """The same bench with the classes and groups of these real rows: id, target, group."""
+        one_hot = dict(zip(self.classes, np.eye(len(self.classes), dtype=np.float32), strict=True))
+        labels, groups = dict[str, F32](), dict[str, str]()
+        for row in real:
+            ref = f"data:{row['id']}"
+            labels[ref], groups[ref] = one_hot[row["target"]], row["group"]
+        return replace(self, labels=labels, groups=groups)
 
     def group(self, parents: Parents) -> str:
         """The group of a child: all its parents' groups."""

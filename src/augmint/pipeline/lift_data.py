@@ -18,7 +18,7 @@ from augmint.formats import detect
 from augmint.pipeline.groups import check_groups
 from augmint.pipeline.manifest import dump_json, sha256
 from augmint.pipeline.progress import Progress
-from augmint.pipeline.setup import check_training, working_size
+from augmint.pipeline.setup import check_training, image_size
 from augmint.pipeline.sources import format_name
 from augmint.pipeline.splits import Rows
 from augmint.pipeline.workers import read_entry
@@ -97,7 +97,7 @@ class LiftData:
         classes: in class order.
         pool: unlabelled samples, none of them in the data set, each once; or None.
         rows_space: whether samples are rows already.
-        size: working size in pixels that suits the pictures; 0 for rows.
+        size: working size in pixels that suits the pictures; 0 for rows and texts.
         digest: of all contents, labels and groups, and of the pool.
         warnings: what the user should know.
     """
@@ -144,7 +144,7 @@ def read_data(
         warnings += told
     contents = [[e.id, e.target, e.group, e.split, f["sha256"]] for e, f in zip(good, facts, strict=True)]
     digest = sha256(dump_json([contents, picked]).encode())
-    size = working_size(reader, good)
+    size = image_size(reader, good) if reader.modality == "image" else 0
     shelf = Shelf(good, format_name(reader))
     return LiftData(
         str(path), shelf, rows_of(good, listing.classes), listing.classes, found, False, size, digest, tuple(warnings)

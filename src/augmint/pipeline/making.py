@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from augmint.core.protocols import Codec, Rewriter, Synthesizer
+from augmint.core.protocols import Codec, Encoder, Rewriter, Synthesizer
 from augmint.core.seeds import stream
 from augmint.core.types import Draw, Latents, Sample
 from augmint.pipeline.fitting import load_rewriter, load_synthesizer, load_then
@@ -56,7 +56,7 @@ class Maker:
         seed: of the run.
         method: fitted.
         then: what every child goes through, fitted; None for nothing.
-        codec: decodes; None where the method works on samples.
+        codec: decodes; None where the method works on samples, or on rows that are not decoded.
     """
 
     seed: int
@@ -65,10 +65,12 @@ class Maker:
     codec: Codec | None
 
     @classmethod
-    def load(cls, plan: Plan, arrays: Mapping[str, np.ndarray], codec: Codec | None) -> Maker:
-        """The method out of the fit artifact."""
-        method = load_rewriter(plan, arrays) if plan.rewrites else load_synthesizer(plan, arrays)
-        return cls(plan.seed, method, load_then(plan, arrays), codec)
+    def load(
+        cls, plan: Plan, arrays: Mapping[str, np.ndarray], codec: Encoder | None = None, lm: Any = None
+    ) -> Maker:
+        """The method out of the fit artifact; ``lm`` is the language model of a method that is handed one."""
+        method = load_rewriter(plan, arrays, lm) if plan.rewrites else load_synthesizer(plan, arrays)
+        return cls(plan.seed, method, load_then(plan, arrays), codec if isinstance(codec, Codec) else None)
 
     def make(self, places: Places) -> Made:
         """One child for each of these places of a unit."""

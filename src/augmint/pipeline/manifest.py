@@ -21,7 +21,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,10 @@ class Manifest:
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
+    def units(self, word: str) -> list[str]:
+        """Names of the units with a receipt whose names begin with this word, in order."""
+        return [path.stem for path in sorted((self.home / "receipts").glob(f"{word}-*.json"))]
+
     def load(self, unit: str) -> Unit:
         """A finished unit."""
         path = self.home / "units" / f"{unit}.safetensors"
@@ -109,13 +113,15 @@ class Manifest:
                 code="damaged-unit",
             ) from error
 
-    def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
-        """Put a file in place as a whole or not at all."""
+    def write(self, path: Path, data: bytes | Iterable[bytes], *, durable: bool = True) -> None:
+        """Put a file in place as a whole or not at all; its bytes may come one part after the other."""
+        size = 0
         # Not under the file's own name, which may be as long as names can be.
         temporary = self.home / "tmp" / uuid.uuid4().hex
         try:
             with temporary.open("wb") as file:
-                file.write(data)
+                for part in [data] if isinstance(data, bytes) else data:
+                    size += file.write(part)
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
@@ -126,7 +132,7 @@ class Manifest:
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            raise _disk_error(path, len(data), error) from error
+            raise _disk_error(path, len(data) if isinstance(data, bytes) else size, error) from error
 
     def event(self, kind: str, **facts: Any) -> None:
         """Append a line with the time; a log, not part of the result."""

@@ -291,7 +291,7 @@ def _second(plan: Plan, fold: Fold, codec: Codec) -> dict[str, Latents]:
                 code="no-pool",
             )
         second["pool"] = _latents(fold.pool, codec, fold.classes)
-    base = embedded_base(plan, [sample.target for sample in fold.real])
+    base = embedded_base(plan, fold.counts)
     if base is not None and base.space == codec.space:
         second["base"] = base
     return second

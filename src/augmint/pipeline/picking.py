@@ -21,6 +21,7 @@ from augmint.core.types import F32, NO_PICK, Latents
 from augmint.formats.images import strip_metadata
 from augmint.pipeline.anchors import AnchorOrder, unit_name
 from augmint.pipeline.fitting import load_synthesizer, load_then
+from augmint.pipeline.jobs import Jobs
 from augmint.pipeline.judging import Bench
 from augmint.pipeline.making import restyled
 from augmint.pipeline.manifest import Rows, sha256
@@ -54,11 +55,11 @@ class PickOrder:
     pool: Mapping[str, Anchor]
     _known: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def jobs(self, unit_size: int, round_: int, need: Mapping[str, int], drawn: Mapping[str, int]) -> list[DrawJob]:
+    def jobs(self, unit_size: int, round_: int, need: Mapping[str, int], drawn: Mapping[str, int]) -> Jobs[DrawJob]:
         """Draw units of a round; places that get no row are left out."""
         unit, manifest = f"picks-{round_:02d}", self.room.manifest
         if not any(need.values()):
-            return []
+            return Jobs((), (), (()).__getitem__)
         if not manifest.finished(unit):
             rows: Rows = [
                 {"label": name, "picks": self._picks(name, drawn[name], drawn[name] + count)}
@@ -67,13 +68,15 @@ class PickOrder:
             ]
             manifest.commit(unit, {"picked": np.array([sum(len(row["picks"]) for row in rows)])}, rows)
         found = manifest.load(unit).rows
-        return [job for row in found for job in self._units(row["label"], row["picks"], unit_size, round_)]
+        made = [job for row in found for job in self._units(row["label"], row["picks"], unit_size, round_)]
+        sizes = [len(job.anchors) for job in made]
+        return Jobs([job.unit for job in made], sizes, made.__getitem__, [job.label for job in made])
 
     def _units(self, label: str, picks: Rows, unit_size: int, round_: int) -> Iterator[DrawJob]:
         order = self.order
         for index, start in enumerate(range(0, len(picks), unit_size)):
             part = picks[start : start + unit_size]
-            anchors = tuple(order.anchors[label][pick["anchor"]] for pick in part)
+            anchors = tuple(order.anchor(label, pick["anchor"]) for pick in part)
             chosen = tuple(pick_of(pick, self.pool) for pick in part)
             unit = unit_name(round_, order.classes.index(label), index)
             yield DrawJob(unit, label, index, round_, order.kin[label], anchors, chosen)
@@ -93,7 +96,7 @@ class PickOrder:
         draw = self._method.sample(anchors, stream(self.room.plan.seed, "pick", label))
         assert draw.pick is not None
         found: list[dict[str, Any]] = []
-        turns = len(self.order.anchors[label])
+        turns = self.order.turns(label)
         for place, refs in enumerate(draw.refs):
             parents = [(str(ref), float(w)) for ref, w in zip(refs, draw.label_weights[place], strict=True) if ref]
             row = next((ref for ref, _ in parents if ref.startswith("pool:")), "")
@@ -135,7 +138,7 @@ class MakePicker:
         fit = room.manifest.load("fit")
         then = load_then(room.plan, fit.arrays())
         judge = None if then is None else room.load_judge()
-        return PickWorker(room, room.open_format("pool"), Bench.load(room.plan, fit), then, judge)
+        return PickWorker(room, room.open_format("pool"), Bench.load(room.plan, room.manifest), then, judge)
 
 
 @dataclass(frozen=True)
@@ -182,13 +185,13 @@ class PickWorker:
         rows = OnDisk(self.format, [pick.row for pick in job.picks])
         address = (job.label, job.index, job.round, 0)
         children = restyled(self.then, self.room.plan.seed, list(rows), address, range(len(rows)))
-        return [(self.format.dump(child), ".png") for child in children], judge.encode(children)
+        return [(self.format.dump(child), self.room.medium.suffix) for child in children], judge.encode(children)
 
     def _content(self, row: Anchor) -> tuple[bytes, str]:
         """Bytes for the output and the ending of the file's name: as originals are written."""
         sample, suffix = unchanged(self.format, row), row.entry.source.suffix
         if sample.raw is None:
-            return self.format.dump(sample), ".png"
+            return self.format.dump(sample), self.room.medium.suffix
         if self.room.plan.keep_metadata:
             return sample.raw, suffix
         try:

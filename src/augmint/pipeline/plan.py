@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from augmint.classic import TABLE as CLASSIC
 from augmint.core import registry
 from augmint.core.errors import UsageError, did_you_mean, unknown
+from augmint.core.protocols import Rewriter, Synthesizer
 from augmint.gates import TABLE as GATES
 from augmint.rewriters import TABLE as REBUILD
 from augmint.synthesizers import TABLE as METHODS
@@ -45,9 +45,9 @@ class Plan:
     """The keys that change the result.
 
     Attributes:
-        model: card of the codec that encodes and decodes.
-        size: working size in pixels, the side to which every image is scaled for the model; 0 chooses it from
-            the data (128 or 256) and the resolved plan says which.
+        model: card of the model that the method works with: a codec that encodes and decodes, or a language model.
+        size: working size: in pixels, the side to which every image is scaled for the model; in tokens, the most
+            of a text that it reads. 0 chooses it from the data or the card, and the resolved plan says which.
         method: synthesizer, or a hand-made transform; ``method_options`` are its fields. "auto" stands for a search
             that settles it and more, or abstains; the resolved plan says for what.
         then: hand-made transform that every child goes through, rows of a pool too; "" for none. ``then_options`` are
@@ -58,6 +58,7 @@ class Plan:
         strategy: imbalanced-learn's words ("auto", "minority", "not minority", "not majority", "all"), or
             "rare=500,other=200" or the same as a mapping: rows of a class AFTER the run (0: leave it as it is).
         label: metadata column with the label ("" is the format's default); ``group``: with the group.
+        text: column with the text, or two with a comma between; ``spans``: with the parts of a text that have labels.
         label_by: who labels a child: "parents" (the weighted mean of their labels), "judge" (a calibrated probe on
             the judge's features, which must agree with them), or "auto": the judge for what was picked from a
             pool, parents else.
@@ -84,6 +85,8 @@ class Plan:
     strategy: str | Mapping[str, int] = ""
     label: str = ""
     group: str = ""
+    text: str = ""
+    spans: str = ""
     label_by: str = "auto"
     seed: int = 0
     unit_size: int = 32
@@ -108,8 +111,11 @@ class Plan:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values in the order of the fields, ready for YAML or JSON."""
+        """Plain values in the order of the fields, ready for YAML or JSON; keys of tables only where they are set."""
         values = dataclasses.asdict(self)
+        for name in ("text", "spans"):
+            if not values[name]:
+                del values[name]
         values["gates"] = list(self.gates)
         return {"version": 1, **values}
 
@@ -117,6 +123,17 @@ class Plan:
     def rewrites(self) -> bool:
         """Whether the method works on samples: nothing is encoded for it, and nothing decoded."""
         return family(self.method) in REWRITERS
+
+    @property
+    def model_kinds(self) -> frozenset[str]:
+        """The kinds of model that the method works with; none where it needs none."""
+        found = method_class(self.method)
+        return found.model_kinds if issubclass(found, Rewriter) else frozenset({"codec"})
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether a model has a part in how children are made."""
+        return bool(self.model_kinds)
 
     @property
     def uses(self) -> frozenset[str]:
@@ -132,10 +149,11 @@ class Plan:
         """A fresh synthesizer with this plan's options."""
         return registry.build("synthesizers", "method", METHODS, self.method, self.method_options)
 
-    def rewriter(self) -> Any:
-        """The method, fresh, where it works on samples."""
+    def rewriter(self, lm: Any = None) -> Any:
+        """The method, fresh, where it works on samples; ``lm`` is the model that it is handed."""
         room = family(self.method)
-        return registry.build(room, "method", REWRITERS[room], self.method, self.method_options)
+        built = registry.build(room, "method", REWRITERS[room], self.method, self.method_options)
+        return built if lm is None else dataclasses.replace(built, lm=lm)
 
     def then_rewriter(self) -> Any:
         """What every child goes through, fresh; None where there is no such thing."""
@@ -154,6 +172,17 @@ def family(method: str) -> str:
         if method in names:
             return room
     raise unknown("method", method, {name for names in known.values() for name in names})
+
+
+def method_class(method: str) -> type[Synthesizer] | type[Rewriter]:
+    """The class of a method of any room; raises UsageError with the nearest name when there is none."""
+    room = family(method)
+    return registry.lookup(room, "method", {"synthesizers": METHODS, **REWRITERS}[room], method)
+
+
+def rewriter_names() -> list[str]:
+    """All methods that work on samples, plug-ins too."""
+    return [name for room, table in REWRITERS.items() for name in registry.names(room, table)]
 
 
 def make_plan(values: Mapping[str, Any], *, where: Mapping[str, str] | None = None) -> Plan:

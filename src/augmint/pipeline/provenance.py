@@ -16,12 +16,14 @@ from augmint.pipeline.plan import Plan
 from augmint.report.facts import ModelFacts
 
 _ROLES = {"model": "encodes and decodes the samples", "judge": "the gates look through it"}
+_REWRITES = "rewrites the samples"
 
 
 def models_of(run: Finished) -> tuple[ModelFacts, ...]:
-    """The codec and the judge, with the hashes of the weights that the run used."""
-    used = [key for key in _ROLES if not (key == "model" and run.rewrites)]
-    return tuple(_model(run.plan[key], _ROLES[key], run.plan[f"{key}_sha256"]) for key in used)
+    """The method's model and the judge, with the hashes of the weights that the run used."""
+    roles = {**_ROLES, **({"model": _REWRITES} if run.rewrites else {})}
+    used = [key for key in roles if run.plan[f"{key}_sha256"] and (key != "model" or run.uses_model)]
+    return tuple(_model(run.plan[key], roles[key], run.plan[f"{key}_sha256"]) for key in used)
 
 
 def _model(name: str, role: str, sha256: str) -> ModelFacts:

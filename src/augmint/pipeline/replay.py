@@ -10,13 +10,14 @@ from typing import Any
 
 from augmint.core.errors import DataError, did_you_mean
 from augmint.engine import intra_op_threads
+from augmint.pipeline.encode_units import Encoding, UsableRows
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.picking import MakePicker, pick_of
 from augmint.pipeline.plan import make_plan
 from augmint.pipeline.second import encoded_rows
 from augmint.pipeline.setup import Setup, identity, survey
 from augmint.pipeline.sources import Inputs
-from augmint.pipeline.workers import Anchor, DrawJob, MakeDrawer
+from augmint.pipeline.workers import DrawJob, MakeDrawer
 
 _INPUTS = {"augmint", "model_sha256", "judge_sha256", "data", "classes", "pool", "base"}
 _NOT_PLAN = {*_INPUTS, "heldout"}
@@ -126,11 +127,10 @@ def find(manifest: Manifest, sample_id: str) -> tuple[str, int]:
 def job_of(manifest: Manifest, setup: Setup, unit: str) -> DrawJob:
     """The job that made a unit."""
     head = manifest.load(unit).rows[0]
-    entries = {entry.id: entry for entry in setup.train}
-    real = {row["id"]: row for row in manifest.load("fit").rows[1:]}
-    anchors = tuple(
-        Anchor(entries[id_], real[id_]["sha256"], real[id_]["unit"], real[id_]["row"]) for id_ in head["anchors"]
-    )
+    real, _ = UsableRows.read(manifest, Encoding.of(setup, "data"))
+    wanted = set(head["anchors"])
+    known = {anchor.entry.id: anchor for anchor in real if anchor.entry.id in wanted}
+    anchors = tuple(known[id_] for id_ in head["anchors"])
     pool = encoded_rows(manifest, setup, "pool") if "picks" in head else {}
     picks = tuple(pick_of(facts, pool) for facts in head.get("picks", ()))
     return DrawJob(unit, head["label"], head["index"], head["round"], head["kin"], anchors, picks)

@@ -147,7 +147,7 @@ def _summary(run: Finished, classes: tuple[ClassRow, ...]) -> tuple[str, ...]:
     if run.facts.get("abstained"):
         why = run.facts.get("tuned") or "a search found nothing that was shown to help"
         return (f"Abstained: nothing was added, all {real:,} samples are real ({why}).",)
-    codec = "" if run.rewrites else f" with {plan['model']} at {plan['size']} px"
+    codec = f" with {plan['model']} at {plan['size']} {run.medium.unit}" if run.uses_model else ""
     lines = [
         f"{real:,} real and {made:,} minted training samples in {len(classes)} classes: "
         f"{run.recipe}{codec}, seed {plan['seed']}.",
@@ -159,7 +159,7 @@ def _summary(run: Finished, classes: tuple[ClassRow, ...]) -> tuple[str, ...]:
 def _alarms(run: Finished) -> tuple[str, ...]:
     lines = list(run.facts.get("problems", ()))
     if run.facts.get("judge") == "shared":
-        lines.append("The judge shares its weights with the codec: its verdicts flatter.")
+        lines.append("The judge shares its weights with the model: its verdicts flatter.")
     notes = Counter(row["note"] for row in run.children if row["note"])
     lines += [f"{count} samples: {note}" for note, count in sorted(notes.items())]
     skipped = len(run.skipped)

@@ -2,63 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from augmint.core.errors import DataError
-from augmint.core.types import Entry, Latents
+from augmint.core.types import Latents
 from augmint.models.base_statistics import base_statistics
-from augmint.pipeline.fitting import as_latents, gather
+from augmint.pipeline.encode_units import Encoding, UsableRows
+from augmint.pipeline.fitting import as_latents, gather, usable_rows
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.progress import Progress
-from augmint.pipeline.setup import UNITS, Setup
-from augmint.pipeline.workers import Anchor, EncodeJob
+from augmint.pipeline.setup import Setup
+from augmint.pipeline.workers import Anchor
 
 ENOUGH = 5
 """Rows from which on a class of the data lends to others."""
 
-ENCODE_UNIT = 64
-"""Entries of one encode unit; rows do not depend on it."""
-
-
-def encode_jobs(setup: Setup, source: str = "data") -> list[EncodeJob]:
-    """Encode units of a source: entries of one class, or of none, in the order of their ids."""
-    entries = setup.encoded[source]
-    classes = _classes(setup, source)
-    jobs = []
-    for index, name in enumerate(classes):
-        own = [entry for entry in entries if entry.target == name]
-        for start in range(0, len(own), ENCODE_UNIT):
-            unit = f"{UNITS[source]}-{index:04d}-{start // ENCODE_UNIT:05d}"
-            jobs.append(EncodeJob(unit, tuple(own[start : start + ENCODE_UNIT]), source))
-    return jobs
-
-
-def _classes(setup: Setup, source: str) -> Sequence[str | None]:
-    if source in setup.sources:
-        return setup.sources[source].listing.classes or (None,)
-    return setup.classes if source == "data" else (*setup.classes, None)
-
 
 def encoded_rows(manifest: Manifest, setup: Setup, source: str) -> dict[str, Anchor]:
     """Where each usable row of a source is, by id."""
-    entries: dict[str, Entry] = {entry.id: entry for entry in setup.encoded[source]}
-    units = [job.unit for job in encode_jobs(setup, source)]
-    _, rows = gather(manifest, units, "judge")
-    return {row["id"]: Anchor(entries[row["id"]], row["sha256"], row["unit"], row["row"]) for row in rows}
+    found, _ = UsableRows.read(manifest, Encoding.of(setup, source))
+    return {anchor.entry.id: anchor for anchor in found}
 
 
 def base_latents(manifest: Manifest, setup: Setup) -> Latents:
     """The rows of the base, in its own classes."""
-    z, rows = gather(manifest, [job.unit for job in encode_jobs(setup, "base")], "z")
+    z, rows = gather(manifest, Encoding.of(setup, "base").jobs.units, "z")
     _refuse_none(setup, "base", rows, "they cannot be read")
     return as_latents(z, rows, setup.sources["base"].listing.classes, setup.space)
 
 
-def embedded_base(plan: Plan, targets: Iterable[str]) -> Latents | None:
+def embedded_base(plan: Plan, counts: Mapping[str, int]) -> Latents | None:
     """Statistics that ship with the model, for a method that borrows where the user gave no base to borrow from.
 
     None where two classes of the data have ENOUGH rows, unless the method chooses among many: what these know is
@@ -66,25 +42,25 @@ def embedded_base(plan: Plan, targets: Iterable[str]) -> Latents | None:
 
     Args:
         plan: with its working size chosen.
-        targets: class of each real row.
+        counts: real rows of each class.
     """
     if "base" not in plan.uses:
         return None
-    able = [name for name, rows in Counter(targets).items() if rows >= ENOUGH]
+    able = [name for name, rows in counts.items() if rows >= ENOUGH]
     if len(able) > 1 and not plan.synthesizer().needs_many_classes:
         return None
     found = base_statistics(plan.model, plan.size)
     return None if found is None else found.rows()
 
 
-def pool_latents(manifest: Manifest, setup: Setup, real: Rows, progress: Progress) -> Latents:
+def pool_latents(manifest: Manifest, setup: Setup, progress: Progress) -> Latents:
     """The rows of the pool that a method may pick: none that the data set trains on, and each once.
 
     Picks that are held-out pictures, or near copies of them, are turned away later, when held-out data may be opened.
     """
-    z, rows = gather(manifest, [job.unit for job in encode_jobs(setup, "pool")], "z")
+    z, rows = gather(manifest, Encoding.of(setup, "pool").jobs.units, "z")
     _refuse_none(setup, "pool", rows, "they cannot be read")
-    known = {row["pixels"] for row in real}
+    known = {row["pixels"] for row in usable_rows(manifest)}
     inside = np.array([row["pixels"] in known for row in rows], np.bool_)
     fresh = np.zeros(len(rows), np.bool_)
     for i, row in enumerate(rows):

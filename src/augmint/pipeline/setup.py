@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections import Counter
+import hashlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from augmint.core.errors import DataError, SampleError, UsageError
+from augmint.core.errors import DataError, SampleError
 from augmint.core.protocols import Format
 from augmint.core.seeds import stream
 from augmint.core.types import Entry, Listing, ReadOptions
 from augmint.core.version import __version__
 from augmint.formats import detect
-from augmint.models import Card, choose_size, get_card
+from augmint.models import Card, choose_size
 from augmint.models import working_size as check_size
 from augmint.models.devices import pick_device
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.groups import check_groups
+from augmint.pipeline.jobs import codes_of
 from augmint.pipeline.manifest import Manifest, dump_json, file_sha256, sha256
+from augmint.pipeline.modality import MEDIA, Medium, check_method, find_cards
 from augmint.pipeline.output import check_folder, opened
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.progress import Progress
@@ -51,7 +54,9 @@ class Setup:
         classes: in class order.
         plan: resolved (working size chosen).
         room: what workers need.
-        model: card of the codec; ``judge``: of the judge's encoder.
+        medium: what the samples are.
+        model: card of the method's model, None where it needs none (an image run names its codec all the same).
+        judge: card of the judge's encoder, None where nothing is judged.
         sources: the second data sets that the method uses, by name.
         heldout: what the user holds out beside the data's own val and test.
         warnings: of the listings, and of what will be ignored.
@@ -59,11 +64,12 @@ class Setup:
 
     inputs: Inputs
     listing: Listing
-    train: tuple[Entry, ...]
+    train: Sequence[Entry]
     plan: Plan
     room: Room
-    model: Card
-    judge: Card
+    medium: Medium
+    model: Card | None
+    judge: Card | None
     sources: Mapping[str, Source]
     heldout: Source | None
     warnings: tuple[str, ...]
@@ -79,45 +85,49 @@ class Setup:
         return self.listing.classes
 
     @property
-    def encoded(self) -> dict[str, tuple[Entry, ...]]:
+    def encoded(self) -> dict[str, Sequence[Entry]]:
         """What is encoded: the training entries of the data, the entries of each second source, some held-out ones."""
         second = {name: source.entries for name, source in self.sources.items()}
         return {"data": self.train, **second, **({"held-out": self.held_out} if self.held_out else {})}
 
     @property
-    def held_out(self) -> tuple[Entry, ...]:
-        """Entries of val and test that the scores look at: all, or some by the plan's seed."""
-        entries = [entry for entry in self.listing.entries if entry.split != "train"]
-        chosen = stream(self.plan.seed, "held-out").permutation(len(entries))[:HELD_OUT]
-        return tuple(entries[i] for i in np.sort(chosen))
+    def apart(self) -> Sequence[Entry]:
+        """The entries of val and test, in the listing's order."""
+        return self.listing.of("val", "test")
 
     @property
-    def guarded(self) -> dict[str, tuple[Entry, ...]]:
+    def held_out(self) -> tuple[Entry, ...]:
+        """Entries of val and test that the scores look at: all, or some by the plan's seed."""
+        entries = self.apart
+        chosen = stream(self.plan.seed, "held-out").permutation(len(entries))[:HELD_OUT]
+        return tuple(entries[int(i)] for i in np.sort(chosen))
+
+    @property
+    def guarded(self) -> dict[str, Sequence[Entry]]:
         """What no child may be a copy of: the data's own val and test, and what the user holds out."""
-        own = tuple(entry for entry in self.listing.entries if entry.split != "train")
-        given = self.heldout.entries if self.heldout else ()
-        return {name: entries for name, entries in (("splits", own), ("heldout", given)) if entries}
+        given: Sequence[Entry] = self.heldout.entries if self.heldout else ()
+        return {name: entries for name, entries in (("splits", self.apart), ("heldout", given)) if len(entries)}
 
     @property
     def listed(self) -> dict[str, int]:
         """Training entries of each class, none of them decoded yet."""
-        counts = Counter(entry.target for entry in self.train)
-        return {name: counts[name] for name in self.classes}
+        codes = codes_of(self.train, self.classes)
+        return dict(zip(self.classes, np.bincount(codes, minlength=len(self.classes)).tolist(), strict=True))
 
     @property
     def space(self) -> str:
-        """Name of the codec's space; "" where the method works on samples."""
-        return "" if self.plan.rewrites else f"{self.model.tag}/{self.plan.size}"
+        """Name of the space that the model works in; "" where the method needs no model."""
+        return f"{self.model.tag}/{self.plan.size}" if self.model and self.plan.uses_model else ""
 
     @property
     def judge_space(self) -> str:
-        """Name of the judge's space."""
-        return self.judge.tag
+        """Name of the judge's space; "" where nothing is judged."""
+        return self.judge.tag if self.judge else ""
 
     @property
     def judge_is_shared(self) -> bool:
-        """Whether the judge shares trained weights with the codec, so that its verdicts flatter."""
-        return not self.plan.rewrites and self.judge.weights.sha256 == self.model.weights.sha256
+        """Whether the judge shares trained weights with the method's model, so that its verdicts flatter."""
+        return bool(self.plan.uses_model and _weights(self.model) & _weights(self.judge))
 
     @property
     def unreadable(self) -> tuple[tuple[str, str], ...]:
@@ -144,43 +154,50 @@ def prepare(
 
 def survey(plan: Plan, inputs: Inputs, manifest: Manifest, device: str = "cpu") -> Setup:
     """List the data, look up the models, and resolve the plan; writes nothing."""
-    data = inputs.data
-    model, judge = get_card(plan.model), get_card(plan.judge)
-    check_cards(model, judge)
-    reader = detect(data)
-    options = ReadOptions(plan.label, plan.group)
-    listing = reader.scan(data, options)
-    train = tuple(entry for entry in listing.entries if entry.split == "train")
-    check_training(data, train)
-    if not plan.rewrites:  # what is not encoded has no working size
-        plan = dataclasses.replace(plan, size=plan.size or working_size(reader, train))
+    reader = detect(inputs.data)
+    medium = MEDIA[reader.modality]
+    check_method(plan, medium)
+    model, judge = find_cards(plan, medium)
+    options = ReadOptions(plan.label, plan.group, text=plan.text, spans=plan.spans)
+    listing = reader.scan(inputs.data, options)
+    train = listing.of("train")
+    check_training(inputs.data, train)
+    if model and plan.uses_model:  # what is not encoded has no working size
+        plan = dataclasses.replace(plan, size=plan.size or working_size(reader, train, model))
         check_size(model, plan.size)
     if plan.label_by == "auto":
         plan = dataclasses.replace(plan, label_by="judge" if "pool" in plan.uses else "parents")
-    sources, ignored = open_sources(inputs, plan.method, plan.uses)
+    sources, ignored = open_sources(inputs, plan.method, plan.uses, options)
     heldout, told = open_heldout(inputs.heldout, options) if inputs.heldout else (None, ())
     check_groups(listing.entries, heldout.entries if heldout else ())
     formats = formats_of(reader, {**sources, **({"heldout": heldout} if heldout else {})})
     room = Room(manifest, plan, formats, pick_device(device))
+    check_media(room, medium, inputs)
     warnings = (*listing.warnings, *_warnings(sources), *ignored, *told)
-    setup = Setup(inputs, listing, train, plan, room, model, judge, sources, heldout, warnings)
+    setup = Setup(inputs, listing, train, plan, room, medium, model, judge, sources, heldout, warnings)
     children_per_class(setup.listed, plan.factor, plan.strategy)  # a wrong strategy is told before any work
     return setup
 
 
-def check_cards(model: Card, judge: Card) -> None:
-    """The model must decode images, the judge must encode them."""
-    for role, card, kinds in (("model", model, {"codec"}), ("judge", judge, {"codec", "encoder"})):
-        if card.modality != "image" or card.kind not in kinds:
-            raise UsageError(
-                f"{role} {card.name!r}, an {card.kind} of {card.modality}",
-                expected=f"for image files: a {role} that is {' or '.join(sorted(kinds))} of images",
-                do="use --model tiny-image; encoders without a decoder work from Python: augmint.load_encoder",
-                code="model-kind",
+def _weights(card: Card | None) -> set[str]:
+    """Hashes of the weight files of a model."""
+    return {file.sha256 for file in (card.files if card else ()) if file.name.endswith(".safetensors")}
+
+
+def check_media(room: Room, medium: Medium, inputs: Inputs) -> None:
+    """Everything that a run reads must be of one modality."""
+    for name, path in inputs.paths.items():
+        other = MEDIA[room.open_format(name).modality] if name in room.formats else medium
+        if other is not medium:
+            raise DataError(
+                f"--{name} {path}, which holds {other.noun}, beside data that are {medium.noun}",
+                expected=medium.noun,
+                do=f"give --{name} {medium.noun}, or leave it out",
+                code="modality",
             )
 
 
-def check_training(data: Path, train: tuple[Entry, ...]) -> None:
+def check_training(data: Path, train: Sequence[Entry]) -> None:
     """There must be training rows, all labelled, and one id for each."""
     if not train:
         raise DataError(f"{data}: no training sample", expected="at least one", do="add samples", code="no-samples")
@@ -198,8 +215,13 @@ def _warnings(sources: Mapping[str, Source]) -> tuple[str, ...]:
     return tuple(f"--{name}: {warning}" for name, source in sources.items() for warning in source.listing.warnings)
 
 
-def working_size(reader: Format, train: tuple[Entry, ...]) -> int:
-    """Working size for the data: from the median shorter side of up to 64 images, evenly spread."""
+def working_size(reader: Format, train: Sequence[Entry], model: Card) -> int:
+    """Working size for the data: the model's own for texts; for images, by the shorter side of some of them."""
+    return image_size(reader, train) if reader.modality == "image" else model.space.size
+
+
+def image_size(reader: Format, train: Sequence[Entry]) -> int:
+    """Working size for images: from the median shorter side of up to 64 of them, evenly spread."""
     sides = []
     step = max(1, len(train) // _PEEK)
     for entry in train[::step]:
@@ -217,12 +239,20 @@ def identity(setup: Setup) -> dict[str, object]:
     return {
         **setup.plan.as_dict(),
         "augmint": __version__,
-        "model_sha256": setup.model.weights.sha256,
-        "judge_sha256": setup.judge.weights.sha256,
+        **({} if setup.medium.name == "image" else {"modality": setup.medium.name}),
+        "model_sha256": fingerprint(setup.model),
+        "judge_sha256": fingerprint(setup.judge),
         "data": _digest(setup.listing.entries, setup.train),
         "classes": list(setup.classes),
         **second,
     }
+
+
+def fingerprint(card: Card | None) -> str:
+    """What a model is known by: the hash of its only file, or of the hashes of all its files; "" for none."""
+    if card is None or len(card.files) == 1:
+        return card.weights.sha256 if card else ""
+    return sha256("".join(f"{file.sha256}  {file.name}\n" for file in card.files).encode())
 
 
 def _digest(listed: Sequence[Entry], read: Sequence[Entry]) -> str:
@@ -230,15 +260,19 @@ def _digest(listed: Sequence[Entry], read: Sequence[Entry]) -> str:
 
     What a file of one sample holds is checked when it is read, and against its receipt by :func:`check_inputs`.
     """
-    facts = [dump_json([e.id, e.target, e.group, e.split, e.row]) for e in listed]
+    facts = (dump_json([e.id, e.target, e.group, e.split, e.row]) for e in listed)
     files = sorted({entry.source for entry in read if entry.row >= 0})
-    return sha256("\n".join([*facts, *map(file_sha256, files)]).encode())
+    digest = hashlib.sha256()
+    for i, line in enumerate(itertools.chain(facts, map(file_sha256, files))):
+        digest.update(line.encode() if i == 0 else b"\n" + line.encode())
+    return digest.hexdigest()
 
 
 def check_inputs(setup: Setup) -> None:
     """Inputs of finished units must be what they were; a resumed run must not mix two versions of a file."""
     for source, entries in setup.encoded.items():
-        check_source(setup.room, source, entries, UNITS[source])
+        if source == "held-out" or entries[0].row < 0:  # files of many rows are part of the run's identity
+            check_source(setup.room, source, entries, UNITS[source])
 
 
 def check_source(room: Room, source: str, entries: Sequence[Entry], word: str) -> None:
@@ -261,7 +295,7 @@ def tell(setup: Setup, progress: Progress) -> None:
     """What was recognised and chosen."""
     plan = setup.plan
     progress.say(f"data: {setup.listing.layout}, {len(setup.train)} training samples, {len(setup.classes)} classes")
-    model = "" if plan.rewrites else f" with {setup.model.name} at {plan.size} px"
+    model = f" with {setup.model.name} at {plan.size} {setup.medium.unit}" if setup.model and plan.uses_model else ""
     progress.say(f"plan: {plan.recipe}{model}, seed {plan.seed}")
     if setup.judge_is_shared:
         progress.say("judge: shared (the judge uses the codec's own weights; its verdicts flatter)")

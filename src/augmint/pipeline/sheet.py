@@ -30,7 +30,7 @@ def contact_sheet_of(assembly: Assembly) -> bytes:
     for name in [name for name in setup.classes if name in chosen][:_CLASSES]:
         families = [_family(assembly.manifest, reader, entries, child) for child in chosen[name][:_SHOWN]]
         classes.append((name, families))
-    model = "" if setup.plan.rewrites else f"{setup.model.name}, "
+    model = f"{setup.plan.model}, " if setup.plan.uses_model else ""
     return contact_sheet(classes, f"{setup.plan.recipe}, {model}seed {setup.plan.seed}")
 
 

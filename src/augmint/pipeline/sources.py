@@ -62,8 +62,12 @@ class Source:
         return tuple(e for e in self.listing.entries if self.name != "base" or e.split == "train")
 
 
-def open_sources(inputs: Inputs, method: str, uses: frozenset[str]) -> tuple[dict[str, Source], tuple[str, ...]]:
+def open_sources(
+    inputs: Inputs, method: str, uses: frozenset[str], options: ReadOptions
+) -> tuple[dict[str, Source], tuple[str, ...]]:
     """Those second data sets that the method uses, and a warning for each that it ignores.
+
+    ``options`` are those of the data; of these a pool and a base share the name of the text's column.
 
     Raises:
         UsageError: code ``no-pool``: the method needs a pool and there is none.
@@ -76,7 +80,7 @@ def open_sources(inputs: Inputs, method: str, uses: frozenset[str]) -> tuple[dic
             do="add --pool DIR (pool= in Python), or choose another method",
             code="no-pool",
         )
-    found = {name: _open(name, path) for name, path in inputs.second.items() if name in uses}
+    found = {name: _open(name, path, options.text) for name, path in inputs.second.items() if name in uses}
     ignored = tuple(
         f"--{name} {path} is ignored: method {method!r} uses no {name}"
         for name, path in inputs.second.items()
@@ -85,7 +89,7 @@ def open_sources(inputs: Inputs, method: str, uses: frozenset[str]) -> tuple[dic
     return found, ignored
 
 
-def _open(name: str, path: Path) -> Source:
+def _open(name: str, path: Path, text: str) -> Source:
     if not path.exists():
         raise DataError(
             f"--{name} {str(path)!r}, which does not exist",
@@ -94,7 +98,7 @@ def _open(name: str, path: Path) -> Source:
             code="missing-path",
         )
     reader = detect(path)
-    listing = reader.scan(path, ReadOptions(unlabelled=name != "base"))
+    listing = reader.scan(path, ReadOptions(text=text, unlabelled=name != "base"))
     source = Source(name, path, format_name(reader), listing)
     if not source.entries:
         raise DataError(f"--{name} {path}: no sample in it", expected=_KIND[name], do="add samples", code="no-samples")
@@ -107,7 +111,7 @@ def open_heldout(path: Path, options: ReadOptions) -> tuple[Source, tuple[str, .
     Raises:
         DataError: it is missing or holds no picture.
     """
-    source = _open("heldout", path)
+    source = _open("heldout", path, options.text)
     try:
         listed = detect(path).scan(path, options)
     except DataError as error:

@@ -13,15 +13,16 @@ from typing import Any, overload
 import numpy as np
 
 from augmint.core.errors import DataError, SampleError
-from augmint.core.protocols import Codec, Encoder, Format
+from augmint.core.protocols import Encoder, Format
 from augmint.core.registry import lookup
 from augmint.core.seeds import stream_key
 from augmint.core.types import F32, Bool, Entry, Latents, Sample
 from augmint.formats import TABLE as FORMATS
 from augmint.models import load_encoder
-from augmint.pipeline.judging import Bench, Parents
+from augmint.pipeline.judging import Bench, Blind, Parents
 from augmint.pipeline.making import Maker, Places
-from augmint.pipeline.manifest import Manifest, Rows, sha256
+from augmint.pipeline.manifest import Manifest, Rows, dump_json, sha256
+from augmint.pipeline.modality import MEDIA, Medium, is_judged
 from augmint.pipeline.plan import Plan
 
 Arrays = dict[str, np.ndarray]
@@ -85,17 +86,28 @@ class Room:
         assert isinstance(built, Format)
         return built
 
-    def load_codec(self) -> Codec | None:
-        """The model that encodes and decodes; None where the method works on samples."""
+    @property
+    def medium(self) -> Medium:
+        """What the samples of the run are."""
+        return MEDIA[self.open_format().modality]
+
+    def load_codec(self) -> Encoder | None:
+        """The model that encodes, and decodes where it is a codec; None where the method works on samples."""
         if self.plan.rewrites:
             return None
-        model = load_encoder(self.plan.model, size=self.plan.size, device=self.device)
-        assert isinstance(model, Codec)
-        return model
+        return load_encoder(self.plan.model, size=self.plan.size, device=self.device)
+
+    def load_lm(self) -> Any:
+        """The model that a method on samples is handed; None where it needs none."""
+        if not (self.plan.rewrites and self.plan.uses_model):
+            return None
+        from augmint.models import load_lm
+
+        return load_lm(self.plan.model, size=self.plan.size, device=self.device)
 
     def load_judge(self) -> Encoder:
         """The encoder in whose space children are judged."""
-        return load_encoder(self.plan.judge, device=self.device)
+        return load_encoder(self.plan.judge, device=self.device) if is_judged(self.plan, self.medium) else Blind()
 
 
 @dataclass(frozen=True)
@@ -117,7 +129,7 @@ class EncodeWorker:
 
     room: Room
     readers: Mapping[str, Format]
-    codec: Codec | None
+    codec: Encoder | None
     judge: Encoder
 
     def __call__(self, job: EncodeJob) -> tuple[str, int]:
@@ -128,17 +140,20 @@ class EncodeWorker:
             rows.append(row)
             if sample is not None:
                 samples.append(sample)
-        arrays: Arrays = {"z": np.zeros((0, 1), np.float32), "judge": np.zeros((0, 1), np.float32)}
-        if samples:
-            none = np.zeros((len(samples), 1), np.float32)
-            # Nothing of a base is ever judged, and nothing learns from held-out rows.
-            codec = None if job.source == "held-out" else self.codec
-            arrays = {
-                "z": none if codec is None else codec.encode(samples),
-                "judge": none if job.source == "base" else self.judge.encode(samples),
-            }
-        self.room.manifest.commit(job.unit, arrays, rows)
+        self.room.manifest.commit(job.unit, self._encoded(job.source, samples), rows)
         return job.unit, len(job.entries)
+
+    def _encoded(self, source: str, samples: Sequence[Sample]) -> Arrays:
+        """Rows of the codec and of the judge; what nobody will look at is zero."""
+        none = np.zeros((len(samples), 1), np.float32)
+        if not samples:
+            return {"z": none, "judge": none}
+        # Nothing of a base is ever judged, and nothing learns from held-out rows.
+        judged = none if source == "base" else self.judge.encode(samples)
+        if self.codec is None or source == "held-out":
+            return {"z": none, "judge": judged}
+        shared = source != "base" and self.codec.space == self.judge.space
+        return {"z": judged if shared else self.codec.encode(samples), "judge": judged}
 
 
 def read_entry(reader: Format, entry: Entry) -> tuple[Sample | None, dict[str, Any]]:
@@ -148,8 +163,8 @@ def read_entry(reader: Format, entry: Entry) -> tuple[Sample | None, dict[str, A
         sample = reader.load(entry)
     except SampleError as error:
         return None, row | {"skipped": error.reason, "detail": error.detail, "sha256": _hash_of(entry)}
-    shape = list(np.shape(sample.content))
-    return sample, row | {"sha256": content_hash(sample), "pixels": pixel_hash(sample), "shape": shape}
+    row |= {"sha256": content_hash(sample), "pixels": pixel_hash(sample)}
+    return sample, row if is_text(sample) else row | {"shape": list(np.shape(sample.content))}
 
 
 def _hash_of(entry: Entry) -> str:
@@ -167,9 +182,16 @@ def content_hash(sample: Sample) -> str:
 
 
 def pixel_hash(sample: Sample) -> str:
-    """sha256 of the array: the same picture saved in two ways is the same sample."""
+    """sha256 of the content: the same picture saved in two ways is the same sample, and so is the same text."""
+    if is_text(sample):
+        return sha256(dump_json([sample.content, sample.spans]).encode("utf-8", "surrogatepass"))
     content = np.ascontiguousarray(sample.content)
     return sha256(f"{content.dtype.str}{content.shape}".encode() + content.tobytes())
+
+
+def is_text(sample: Sample) -> bool:
+    """Whether the content is a string, or strings by name."""
+    return isinstance(sample.content, str | dict)
 
 
 @dataclass(frozen=True)
@@ -182,8 +204,8 @@ class MakeDrawer:
         """Load models and fits once."""
         room = self.room
         fit = room.manifest.load("fit")
-        maker = Maker.load(room.plan, fit.arrays(), room.load_codec())
-        bench, space = Bench.load(room.plan, fit), fit.rows[0]["space"]
+        maker = Maker.load(room.plan, fit.arrays(), room.load_codec(), room.load_lm())
+        bench, space = Bench.load(room.plan, room.manifest), fit.rows[0]["space"]
         return DrawWorker(room, room.open_format(), room.load_judge(), maker, bench, space)
 
 
@@ -222,13 +244,14 @@ class DrawWorker:
     def draw(self, job: DrawJob) -> tuple[Arrays, Rows]:
         """Arrays and rows of a unit: the first row is the job, the others are children in the order drawn."""
         samples = [unchanged(self.format, anchor) for anchor in job.anchors]
-        latents = self._latents(job, samples)
+        bench = self._bench(job)
+        latents = self._latents(job, bench)
         slots = np.arange(len(samples))
         drawn = Drawn([job_row(job)])
         for attempt in range(self.room.plan.max_tries):
             if not len(slots):
                 break
-            kept = self._attempt(job, attempt, slots, latents.take(slots), samples, drawn)
+            kept = self._attempt(job, attempt, slots, latents.take(slots), samples, bench, drawn)
             slots = slots[~kept]
         return drawn.arrays(), drawn.rows
 
@@ -239,30 +262,41 @@ class DrawWorker:
         slots: np.ndarray,
         anchors: Latents,
         samples: Sequence[Sample],
+        bench: Bench,
         drawn: Drawn,
     ) -> Bool:
         """One child for each open slot; returns which of them passed the row gates."""
-        seed, likes = self.room.plan.seed, [samples[slot] for slot in slots]
+        seed, suffix, likes = self.room.plan.seed, self.room.medium.suffix, [samples[slot] for slot in slots]
         made = self.maker.make(Places(anchors, likes, (job.label, job.index, job.round, attempt), slots.tolist()))
         ids = [child_id(seed, job, attempt, int(slot)) for slot in slots]
         features = self.judge.encode(made.children)
-        verdicts = self.bench.judge(ids, features, made.parents)
+        verdicts = bench.judge(ids, features, made.parents)
         for i, child in enumerate(made.children):
             data = self.format.dump(child)
-            fact = {"id": ids[i], "sha256": sha256(data), "suffix": ".png", "attempt": attempt, "slot": int(slots[i])}
-            told = {"note": made.notes[i], "group": self.bench.group(made.parents[i])}
+            fact = {"id": ids[i], "sha256": sha256(data), "suffix": suffix, "attempt": attempt, "slot": int(slots[i])}
+            told = {"note": made.notes[i], "group": bench.group(made.parents[i])}
             drawn.rows.append(fact | verdicts[i] | provenance(made.parents[i]) | told)
             drawn.blobs.append(data)
         kept = np.array([verdict["kept"] for verdict in verdicts])
         drawn.features.append(features[kept])
         return kept
 
-    def _latents(self, job: DrawJob, samples: Sequence[Sample]) -> Latents:
+    def _bench(self, job: DrawJob) -> Bench:
+        """The bench, which knows the labels of the parents that the children can have."""
+        if not self.room.plan.rewrites:
+            return self.bench
+        facts = ({"id": a.entry.id, "target": job.label, "group": a.entry.group} for a in job.anchors)
+        return self.bench.knowing(facts)
+
+    def _latents(self, job: DrawJob, bench: Bench) -> Latents:
+        """Rows of the anchors; zeros where the method works on samples."""
+        ids = np.array([anchor.entry.id for anchor in job.anchors])
+        y = np.stack([bench.labels[f"data:{id_}"] for id_ in ids])
+        if self.room.plan.rewrites:
+            return Latents(ids, np.zeros((len(ids), 1), np.float32), y, classes=bench.classes)
         units = {name: self.room.manifest.load(name).array("z") for name in {a.unit for a in job.anchors}}
         z = np.stack([units[anchor.unit][anchor.row] for anchor in job.anchors])
-        ids = np.array([sample.id for sample in samples])
-        y = np.stack([self.bench.labels[f"data:{sample.id}"] for sample in samples])
-        return Latents(ids, z, y, classes=self.bench.classes, space=self.space)
+        return Latents(ids, z, y, classes=bench.classes, space=self.space)
 
 
 def unchanged(reader: Format, row: Anchor) -> Sample:

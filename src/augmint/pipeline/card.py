@@ -142,6 +142,7 @@ _ABSTAINED = """\
 these. All samples are real.
 """
 
+
 def _columns(medium: Medium) -> str:
     """What the columns mean; those of the input come first in a table."""
     if medium.name == "image":

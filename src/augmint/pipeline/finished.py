@@ -14,7 +14,7 @@ from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.fitting import usable_rows
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.modality import MEDIA, Medium
-from augmint.pipeline.plan import method_class, rewriter_names
+from augmint.pipeline.plan import rewriter_class, rewriter_names
 from augmint.report.facts import Shown
 
 
@@ -57,7 +57,7 @@ class Finished:
     @cached_property
     def uses_model(self) -> bool:
         """Whether a model had a part in how children were made."""
-        return not self.rewrites or bool(method_class(self.plan["method"]).model_kinds)
+        return not self.rewrites or bool(rewriter_class(self.plan["method"]).model_kinds)
 
     @cached_property
     def facts(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from augmint.pipeline.plan import Plan
 
 
 def usable_rows(manifest: Manifest, units: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Facts of the usable rows of encode units, with the unit and the place in it; of the data's where none are named."""
+    """Facts of the usable rows of encode units (None: of all those of the data), with the unit and the place in it."""
     for name in manifest.units("encode") if units is None else units:
         good = (row for row in manifest.load(name).rows if "skipped" not in row)
         yield from ({**row, "unit": name, "row": i} for i, row in enumerate(good))

@@ -21,6 +21,7 @@ from augmint.core.types import Sample
 from augmint.evaluation.leaks import U8, LeakFinder
 from augmint.formats.images import read_image
 from augmint.numerics.frames import small_maps
+from augmint.pipeline.jobs import Jobs, in_blocks
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.setup import PRINTS, Setup, check_source
@@ -69,10 +70,10 @@ class LeakJob:
 
 @dataclass(frozen=True)
 class MakeLooker:
-    """Builds the worker of leak units; ``prints`` are the units with the held-out pictures' maps."""
+    """Builds the worker of leak units; ``prints`` are the units with the held-out pictures' maps, by name."""
 
     room: Room
-    prints: tuple[EncodeJob, ...]
+    prints: Mapping[str, str]
 
     def __call__(self) -> LeakWorker:
         """Load the maps once."""
@@ -127,13 +128,13 @@ def leak_words(counts: Mapping[str, float]) -> str:
     return said.format(**counts)
 
 
-def load_prints(manifest: Manifest, jobs: Sequence[EncodeJob]) -> tuple[U8, tuple[str, ...]]:
-    """Maps of all held-out pictures that can be read, and what they are called."""
+def load_prints(manifest: Manifest, prints: Mapping[str, str]) -> tuple[U8, tuple[str, ...]]:
+    """Maps of all held-out pictures that can be read, and what they are called; ``prints``: unit -> source."""
     maps, refs = [], list[str]()
-    for job in jobs:
-        unit = manifest.load(job.unit)
+    for name, source in prints.items():
+        unit = manifest.load(name)
         maps.append(unit.array("maps"))
-        refs += [f"{_REFS[job.source]}:{row['id']}" for row in unit.rows if "skipped" not in row]
+        refs += [f"{_REFS[source]}:{row['id']}" for row in unit.rows if "skipped" not in row]
     return np.concatenate(maps), tuple(refs)
 
 
@@ -144,7 +145,7 @@ class Guard:
     Attributes:
         setup: of the run.
         progress: is told what is held out and cannot be read.
-        work: runs jobs on the engine: (stage, maker, (job, size) of all, jobs to do).
+        work: runs jobs on the engine: (stage, maker, jobs).
         skipped: held-out pictures that cannot be read.
         counts: how many children were compared with how many held-out pictures, and how many were flagged; empty
             where nothing is held out.
@@ -152,46 +153,49 @@ class Guard:
 
     setup: Setup
     progress: Progress
-    work: Callable[[str, Any, list[tuple[Any, int]], list[Any]], None]
+    work: Callable[[str, Any, Jobs[Any]], None]
     skipped: Rows = field(default_factory=list)
     counts: dict[str, float] = field(default_factory=dict)
 
-    def check(self, drawn: Sequence[DrawJob]) -> dict[str, dict[str, Any]]:
+    def check(self, drawn: Jobs[DrawJob]) -> dict[str, dict[str, Any]]:
         """The verdicts on those children of these units that are near copies, by id."""
         manifest = self.setup.room.manifest
         if not self.setup.guarded or not self.prints:
             return {}
-        jobs = [LeakJob(f"leak-{job.unit.removeprefix('draw-')}", job.unit) for job in drawn]
-        self._run("leak check", MakeLooker(self.setup.room, self.prints), [(job, PRINT_UNIT) for job in jobs])
+        units = [f"leak-{unit.removeprefix('draw-')}" for unit in drawn.units]
+        jobs = Jobs(units, drawn.sizes, lambda i: LeakJob(units[i], drawn.units[i]))
+        self.work("leak check", MakeLooker(self.setup.room, self.prints), jobs)
         found: dict[str, dict[str, Any]] = {}
-        for job in jobs:
-            head, *rows = manifest.load(job.unit).rows
+        for unit in units:
+            head, *rows = manifest.load(unit).rows
             found |= {row["id"]: row for row in rows}
             self.counts["children"] += head["compared"]
         self.counts["flagged"] += len(found)
         return found
 
     @cached_property
-    def prints(self) -> tuple[EncodeJob, ...]:
-        """The units with the maps of what is held out, finished now; none where no picture can be read."""
-        room = self.setup.room
-        jobs = tuple(job for source in self.setup.guarded for job in self._jobs(source))
+    def prints(self) -> dict[str, str]:
+        """The units with the maps of what is held out, finished now, and their sources; none if none can be read."""
+        room, prints = self.setup.room, dict[str, str]()
         for source, entries in self.setup.guarded.items():
             check_source(room, source, entries, PRINTS[source])
-        self._run("held-out", MakePrinter(room), [(job, len(job.entries)) for job in jobs])
-        for job in jobs:
-            bad = [row for row in room.manifest.load(job.unit).rows if "skipped" in row]
+        for source in self.setup.guarded:
+            jobs = self._jobs(source)
+            self.work("held-out", MakePrinter(room), jobs)
+            prints |= dict.fromkeys(jobs.units, source)
+        for unit, source in prints.items():
+            bad = [row for row in room.manifest.load(unit).rows if "skipped" in row]
             # Those of the data's own splits are told where the splits are written.
-            self.skipped += [{**row, "source": "heldout"} for row in bad if job.source == "heldout"]
-        maps, _ = load_prints(room.manifest, jobs)
+            self.skipped += [{**row, "source": "heldout"} for row in bad if source == "heldout"]
+        maps, _ = load_prints(room.manifest, prints)
         self._tell(len(maps))
         if not len(maps):
-            return ()
+            return {}
         if not room.manifest.finished(_BAR):
             room.manifest.commit(_BAR, {"bar": np.array([LeakFinder(maps).bar])}, [])
         bar = round(float(room.manifest.load(_BAR).array("bar")[0]), 6)
         self.counts |= {"held_out": len(maps), "children": 0, "flagged": 0, "bar": bar}
-        return jobs
+        return prints
 
     def _tell(self, usable: int) -> None:
         heldout = self.setup.heldout
@@ -207,14 +211,12 @@ class Guard:
         if not usable:
             self.progress.say("warning: no held-out picture can be read: leak_check: none")
 
-    def _jobs(self, source: str) -> list[EncodeJob]:
+    def _jobs(self, source: str) -> Jobs[EncodeJob]:
         entries = self.setup.guarded[source]
-        starts = range(0, len(entries), PRINT_UNIT)
-        return [
-            EncodeJob(f"{PRINTS[source]}-{n:05d}", entries[start : start + PRINT_UNIT], source)
-            for n, start in enumerate(starts)
-        ]
+        blocks = in_blocks(np.arange(len(entries)), PRINT_UNIT)
+        units = [f"{PRINTS[source]}-{n:05d}" for n in range(len(blocks))]
 
-    def _run(self, stage: str, maker: Any, sizes: list[tuple[Any, int]]) -> None:
-        manifest = self.setup.room.manifest
-        self.work(stage, maker, sizes, [job for job, _ in sizes if not manifest.finished(job.unit)])
+        def job(i: int) -> EncodeJob:
+            return EncodeJob(units[i], tuple(entries[row] for row in blocks[i]), source)
+
+        return Jobs(units, [len(block) for block in blocks], job)

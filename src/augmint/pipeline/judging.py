@@ -59,7 +59,9 @@ class Bench:
         """The bench out of the fit artifact and the encode units; a method on samples is told of its anchors later."""
         fit = manifest.load("fit")
         header, arrays = fit.rows[0], fit.arrays()
-        bench = cls(tuple(header["classes"]), {}, load_gates(plan, arrays), load_label_probe(plan, arrays), header["judge"])
+        bench = cls(
+            tuple(header["classes"]), {}, load_gates(plan, arrays), load_label_probe(plan, arrays), header["judge"]
+        )
         return bench if plan.rewrites else bench.knowing(usable_rows(manifest))
 
     def knowing(self, real: Iterable[Mapping[str, Any]]) -> Bench:

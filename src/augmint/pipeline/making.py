@@ -65,9 +65,7 @@ class Maker:
     codec: Codec | None
 
     @classmethod
-    def load(
-        cls, plan: Plan, arrays: Mapping[str, np.ndarray], codec: Encoder | None = None, lm: Any = None
-    ) -> Maker:
+    def load(cls, plan: Plan, arrays: Mapping[str, np.ndarray], codec: Encoder | None = None, lm: Any = None) -> Maker:
         """The method out of the fit artifact; ``lm`` is the language model of a method that is handed one."""
         method = load_rewriter(plan, arrays, lm) if plan.rewrites else load_synthesizer(plan, arrays)
         return cls(plan.seed, method, load_then(plan, arrays), codec if isinstance(codec, Codec) else None)

@@ -9,7 +9,7 @@ from typing import Any
 from augmint.core.errors import UsageError
 from augmint.core.protocols import Modality, Rewriter
 from augmint.models import Card, get_card
-from augmint.pipeline.plan import AUTO, DEFAULT_GATES, Plan, method_class, rewriter_names
+from augmint.pipeline.plan import AUTO, DEFAULT_GATES, Plan, method_class, rewriter_class, rewriter_names
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def check_method(plan: Plan, medium: Medium) -> None:
     for key, name in (("method", plan.method), ("then", plan.then)):
         found = method_class(name) if name else None
         if found is not None and issubclass(found, Rewriter) and medium.name not in found.modalities:
-            fits = [other for other in rewriter_names() if medium.name in method_class(other).modalities]
+            fits = [other for other in rewriter_names() if medium.name in rewriter_class(other).modalities]
             raise UsageError(
                 f"{key} {name!r}, which changes {' and '.join(sorted(found.modalities))} samples, on {medium.noun}",
                 expected=f"one for {medium.noun}: {', '.join(sorted(fits)) or 'none is installed'}",

@@ -180,6 +180,13 @@ def method_class(method: str) -> type[Synthesizer] | type[Rewriter]:
     return registry.lookup(room, "method", {"synthesizers": METHODS, **REWRITERS}[room], method)
 
 
+def rewriter_class(method: str) -> type[Rewriter]:
+    """The class of a method that works on samples."""
+    found = method_class(method)
+    assert issubclass(found, Rewriter)
+    return found
+
+
 def rewriter_names() -> list[str]:
     """All methods that work on samples, plug-ins too."""
     return [name for room, table in REWRITERS.items() for name in registry.names(room, table)]

@@ -15,7 +15,7 @@ import numpy as np
 from augmint.core.errors import DataError, SampleError
 from augmint.core.protocols import Format
 from augmint.core.seeds import stream
-from augmint.core.types import Entry, Listing, ReadOptions
+from augmint.core.types import SPLIT_NAMES, Entries, Entry, Listing, ReadOptions
 from augmint.core.version import __version__
 from augmint.formats import detect
 from augmint.models import Card, choose_size
@@ -93,7 +93,10 @@ class Setup:
     @property
     def apart(self) -> Sequence[Entry]:
         """The entries of val and test, in the listing's order."""
-        return self.listing.of("val", "test")
+        entries = self.listing.entries
+        if isinstance(entries, Entries):
+            return entries.take(entries.rows[entries.splits[entries.rows] != SPLIT_NAMES.index("train")])
+        return tuple(entry for entry in entries if entry.split != "train")
 
     @property
     def held_out(self) -> tuple[Entry, ...]:

@@ -18,7 +18,7 @@ from augmint.core.registry import lookup
 from augmint.core.seeds import stream_key
 from augmint.core.types import F32, Bool, Entry, Latents, Sample
 from augmint.formats import TABLE as FORMATS
-from augmint.models import load_encoder
+from augmint.models import load_encoder, load_lm
 from augmint.pipeline.judging import Bench, Blind, Parents
 from augmint.pipeline.making import Maker, Places
 from augmint.pipeline.manifest import Manifest, Rows, dump_json, sha256
@@ -101,8 +101,6 @@ class Room:
         """The model that a method on samples is handed; None where it needs none."""
         if not (self.plan.rewrites and self.plan.uses_model):
             return None
-        from augmint.models import load_lm
-
         return load_lm(self.plan.model, size=self.plan.size, device=self.device)
 
     def load_judge(self) -> Encoder:

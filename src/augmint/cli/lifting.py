@@ -44,6 +44,8 @@ def evaluate(args: argparse.Namespace) -> int:
             pool=args.pool,
             label=args.label,
             group=args.group,
+            text=args.text,
+            spans=args.spans,
             budget=args.budget,
             workers=args.workers,
             device=args.device,

@@ -21,6 +21,7 @@ augmint mints new training samples with pretrained models.
   augmint quickstart                           offline demo on real digits, under a minute
   augmint inspect photos/                      counts, imbalance, duplicates, leaks, bad files
   augmint run photos/ -o more/ --factor 3      a bigger labelled data set
+  augmint run reviews.csv -o more/             the same for texts: csv, jsonl, parquet
   augmint evaluate photos/ -o lift/            does it help? paired, with intervals
 """
 
@@ -110,17 +111,41 @@ def _quickstart(commands: Commands[_Parser], name: str) -> None:
     parser.add_argument("--open", action="store_true", help="show the report in the browser")
 
 
+def _data(parser: _Parser) -> None:
+    parser.add_argument(
+        "data", help="pictures: class folders, a folder with metadata.csv/jsonl, or an .npz; texts: csv, jsonl, parquet"
+    )
+
+
+def _columns(group: argparse._ActionsContainer, default: str | None = None) -> None:
+    """Which columns are read; None leaves it to a config."""
+    for name, words in (
+        ("--label", "column with the label"),
+        ("--group", "column with the group; its rows stay together"),
+        ("--text", "column with the text, or a,b for a pair (default: the only one)"),
+        ("--spans", "column with labelled parts of the text (entities, answers)"),
+    ):
+        group.add_argument(name, metavar="COL", default=default, help=words)
+
+
+def _machine(group: argparse._ActionsContainer, *, workers: bool = True) -> None:
+    """Where it runs, and whether what is in the folder is thrown away first."""
+    if workers:
+        group.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes, or auto (default: 1)")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    group.add_argument("--fresh", action="store_true", help="throw away what is in the folder from before")
+
+
 def _inspect(commands: Commands[_Parser], name: str) -> None:
     parser = _command(
         commands,
         name,
         "counts, imbalance, duplicates, leaks, bad files; exit 1 if a leak",
-        ["augmint inspect photos/", "augmint inspect photos/ --group patient", "augmint inspect images.npz --json"],
+        ["augmint inspect photos/ --group patient", "augmint inspect reviews.csv --near", "augmint inspect a.npz --json"],
         _late("augmint.cli.looking", "inspect"),
     )
-    parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
-    parser.add_argument("--label", default="", metavar="COL", help="metadata column with the label")
-    parser.add_argument("--group", default="", metavar="COL", help="metadata column with the group")
+    _data(parser)
+    _columns(parser, default="")
     parser.add_argument("--near", action="store_true", help="training samples that are near copies of val or test, too")
 
 
@@ -137,12 +162,14 @@ def _run(commands: Commands[_Parser], name: str) -> None:
             "augmint run cells/ -o more/ --heldout other_hospital/ --group patient",
             "augmint run photos/ -o more/ --method classic --set method_options.preset=light",
             "augmint run cells/ -o more/ --method gan --then classic",
+            "augmint run reviews.csv --text text --label label -o more/",
+            "augmint run intents.jsonl -o more/ --method classic --factor 5 --heldout test.jsonl",
             "augmint run cells/ -o more/ --method auto --time 10m",
             "augmint run cells/ -o again/ --config more/config.yaml --workers 2",
         ],
         _late("augmint.cli.running", "run"),
     )
-    parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
+    _data(parser)
     parser.add_argument("-o", "--out", required=True, help="folder to write; the same command resumes it")
     parser.add_argument("--pool", metavar="DIR", help="unlabelled samples, for methods that pick from them (retrieval)")
     parser.add_argument(
@@ -151,31 +178,28 @@ def _run(commands: Commands[_Parser], name: str) -> None:
         help="another labelled data set, for methods that borrow from it (else: other classes, or the model's own)",
     )
     parser.add_argument(
-        "--heldout", metavar="DIR", help="pictures that no child may be a near copy of, beside val/ and test/"
+        "--heldout", metavar="DIR", help="samples that no child may be a near copy of, beside val and test"
     )
     plan = parser.add_argument_group("what to make (also keys of --config)")
     plan.add_argument("--config", metavar="FILE", help="YAML file; flags win over it")
-    plan.add_argument("--model", help="codec (see: augmint models list)")
+    plan.add_argument("--model", help="name of a model (augmint models list), or for texts a local folder")
     plan.add_argument("--method", help="of making children (see: augmint methods list)")
     plan.add_argument("--then", help="transform that every child goes through after it, such as classic")
     plan.add_argument("--factor", type=float, help="rows after / rows before, in every class (default: 2)")
     plan.add_argument("--strategy", help="auto, minority, 'not minority', 'not majority', all, or name=count,...")
     plan.add_argument("--judge", help="encoder that the gates look through")
     plan.add_argument("--gate", action="append", metavar="NAME", help="repeatable; 'none' for no gates")
-    plan.add_argument("--label", metavar="COL", help="metadata column with the label")
-    plan.add_argument("--group", metavar="COL", help="metadata column with the group")
+    _columns(plan)
     plan.add_argument("--label-by", help="parents, judge, or auto: the judge for picks of a pool (default)")
     plan.add_argument("--seed", type=int, help="of every random stream (default: 0)")
-    plan.add_argument("--size", type=int, help="working size in pixels; 0 chooses (default)")
+    plan.add_argument("--size", type=int, help="working size in pixels or tokens; 0 chooses (default)")
     plan.add_argument("--synthetic-only", action="store_true", default=None, help="write the children alone")
     plan.add_argument("--keep-metadata", action="store_true", default=None, help="keep EXIF in the originals")
     plan.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the config")
     _search_flags(parser, trials=12, title="with --method auto")
     how = parser.add_argument_group("how to run it (never changes the result)")
-    how.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes, or auto (default: 1)")
-    how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    _machine(how)
     how.add_argument("--max-skipped", type=_share, default=0.05, metavar="SHARE", help="exit 1 above it (default: 5%%)")
-    how.add_argument("--fresh", action="store_true", help="throw away an earlier run in the folder")
     how.add_argument("--dry-run", action="store_true", help="counts, sizes and a time estimate; writes nothing")
 
 
@@ -191,7 +215,7 @@ def _tune(commands: Commands[_Parser], name: str) -> None:
         ],
         _late("augmint.cli.tuning", "tune"),
     )
-    parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
+    _data(parser)
     parser.add_argument("-o", "--out", required=True, help="folder for tune.json and config.yaml; goes on where it was")
     what = parser.add_argument_group("what is searched")
     what.add_argument("--method", default="", metavar="A,B,C", help="methods (default: those that fit in no time)")
@@ -199,14 +223,12 @@ def _tune(commands: Commands[_Parser], name: str) -> None:
     what.add_argument("--pool", metavar="DIR", help="unlabelled samples; adds retrieval")
     what.add_argument("--strategy", help="as in run; the amount is searched where there is none")
     what.add_argument("--judge", help="encoder that the gates look through")
-    what.add_argument("--label", metavar="COL", help="metadata column with the label")
-    what.add_argument("--group", metavar="COL", help="metadata column with the group; its rows stay together")
+    _columns(what)
     what.add_argument("--size", type=int, help="working size in pixels; 0 chooses (default)")
     what.add_argument("--seed", type=int, help="of every random stream (default: 0)")
     _search_flags(parser, trials=30)
     how = parser.add_argument_group("how to run it")
-    how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    how.add_argument("--fresh", action="store_true", help="throw away an earlier search in the folder")
+    _machine(how, workers=False)
 
 
 def _search_flags(parser: _Parser, trials: int, title: str = "how long, for whom, and when data may ship") -> None:
@@ -243,7 +265,7 @@ def _evaluate(commands: Commands[_Parser], name: str) -> None:
         ],
         _late("augmint.cli.lifting", "evaluate"),
     )
-    parser.add_argument("data", help="class folders, a folder with metadata.csv/jsonl, or an .npz")
+    _data(parser)
     parser.add_argument("-o", "--out", required=True, help="folder for lift.json; the same command resumes it")
     what = parser.add_argument_group("what to compare")
     arms = "beside none: methods, classic, METHOD+classic, class-weights, oversampling, on-the-fly, input-mixup"
@@ -252,8 +274,7 @@ def _evaluate(commands: Commands[_Parser], name: str) -> None:
     what.add_argument("--shots", metavar="N,...", help="rows of each class to train on, or all (default: chosen)")
     what.add_argument("--pairs", "--seeds", type=int, metavar="N", help="pairs of each cell (default: 10)")
     what.add_argument("--pool", metavar="DIR", help="unlabelled samples, for methods that pick from them")
-    what.add_argument("--label", default="", metavar="COL", help="metadata column with the label")
-    what.add_argument("--group", default="", metavar="COL", help="metadata column with the group")
+    _columns(what, default="")
     what.add_argument("--metric", help="accuracy, balanced_accuracy, macro_f1, auroc, log_loss, calibration_error")
     what.add_argument("--factor", type=float, help="rows after / rows before, for arms that mint (default: 3)")
     what.add_argument("--model", help="codec (see: augmint models list)")
@@ -269,9 +290,7 @@ def _evaluate(commands: Commands[_Parser], name: str) -> None:
     spent.add_argument("--trials", type=int, metavar="N", help="settings it may try by inner validation (default: 3)")
     how = parser.add_argument_group("how to run it (never changes the result)")
     how.add_argument("--budget", default="", metavar="TIME", help="no pair is begun after it: 6h, 30m, 90s")
-    how.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes, or auto (default: 1)")
-    how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    how.add_argument("--fresh", action="store_true", help="throw away an earlier result in the folder")
+    _machine(how)
 
 
 def _verify(commands: Commands[_Parser], name: str) -> None:

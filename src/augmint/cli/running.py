@@ -11,6 +11,7 @@ from typing import Any
 from augmint.cli.show import Console, console_of, show_page
 from augmint.cli.tuning import tuning_of
 from augmint.core.errors import UsageError
+from augmint.formats import detect
 from augmint.pipeline.augment import Execution, Result
 from augmint.pipeline.augment import run as run_plan
 from augmint.pipeline.auto import QUICK
@@ -22,8 +23,8 @@ from augmint.pipeline.quickstart import quickstart as run_quickstart
 from augmint.pipeline.reporting import PAGE
 from augmint.pipeline.sources import Inputs
 
-_PLAN_FLAGS = ("model", "method", "then", "factor", "strategy", "judge", "label", "group", "seed", "size", "label_by")
-_PLAN_SWITCHES = ("synthetic_only", "keep_metadata")
+_PLAN_FLAGS = ("model", "method", "then", "factor", "strategy", "judge", "label", "group", "text", "spans", "seed", "size")
+_PLAN_SWITCHES = ("label_by", "synthetic_only", "keep_metadata")
 
 
 def quickstart(args: argparse.Namespace) -> int:
@@ -49,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     values = {name: getattr(args, name) for name in (*_PLAN_FLAGS, *_PLAN_SWITCHES) if getattr(args, name) is not None}
     if args.gate is not None:
         values["gates"] = args.gate
-    plan = plan_from(Path(args.config) if args.config else None, values, args.set)
+    modality = detect(Path(args.data)).modality
+    plan = plan_from(Path(args.config) if args.config else None, values, args.set, modality=modality)
     second = (Path(path) if path is not None else None for path in (args.pool, args.base, args.heldout))
     inputs = Inputs(Path(args.data), *second)
     if args.dry_run and plan.method == AUTO:

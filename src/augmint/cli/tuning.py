@@ -13,7 +13,7 @@ from augmint.pipeline.evaluate import seconds_of
 from augmint.pipeline.tuning import Tuned, Tuning
 from augmint.pipeline.tuning import tune as search
 
-_PLAN_FLAGS = ("strategy", "judge", "label", "group", "size", "seed")
+_PLAN_FLAGS = ("strategy", "judge", "label", "group", "text", "spans", "size", "seed")
 _SHOWN = 10
 
 

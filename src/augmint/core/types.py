@@ -64,8 +64,6 @@ class ReadOptions:
     Attributes:
         label: name of the metadata column with the label.
         group: name of the metadata column with the group.
-        text: name of the column with the text; two with a comma between for pairs.
-        spans: name of the column with the parts of a text that carry labels of their own.
         unlabelled: every picture is one entry without target, wherever it lies; labels are not looked for.
         text: name of the column with the text; ``a,b`` for a pair (premise and hypothesis).
         spans: name of the column with the spans of the text (entities, answers); "" reads none.
@@ -73,8 +71,6 @@ class ReadOptions:
 
     label: str = ""
     group: str = ""
-    text: str = ""
-    spans: str = ""
     unlabelled: bool = False
     text: str = ""
     spans: str = ""

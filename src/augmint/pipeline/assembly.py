@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from augmint.formats.table_writing import layout_of
 from augmint.pipeline.barrier import Barrier
 from augmint.pipeline.encode_units import UsableRows
 from augmint.pipeline.manifest import Manifest
@@ -37,7 +38,7 @@ class Assembly:
         setup = self.setup
         if setup.medium.name == "image":
             return {split: f"{split}/**" for split in setup.listing.splits}
-        return {split: f"{split}.jsonl" for split in setup.listing.splits}
+        return {split: layout_of(setup.listing.of(split), soft=False).file for split in setup.listing.splits}
 
     @property
     def manifest(self) -> Manifest:

@@ -81,13 +81,14 @@ class Barrier:
         chooser: the set gates.
         soft: whether an accepted child has a label with weight in more than one class.
         joint: accepted children that have parents of several groups.
+        closed: whether there was a round.
     """
 
     manifest: Manifest
     chooser: Chooser
     soft: bool = False
     joint: int = 0
-    _rounds: list[tuple[str, Sequence[str]]] = field(default_factory=list)
+    closed: bool = False
     _made: Counter[str] = field(default_factory=Counter)
     _notes: Counter[str] = field(default_factory=Counter)
     _rejected: dict[str, Counter[str]] = field(default_factory=dict)
@@ -112,7 +113,7 @@ class Barrier:
                 self._count(child)
         if not self.manifest.finished(unit):
             self.manifest.commit(unit, {"rejected": np.array([len(verdicts)])}, verdicts)
-        self._rounds.append((unit, jobs.units))
+        self.closed = True
 
     def _count(self, child: Child) -> None:
         facts = child.facts
@@ -130,10 +131,7 @@ class Barrier:
 
     def children(self) -> Iterator[Child]:
         """All children in unit order."""
-        for unit, names in self._rounds:
-            verdicts = self.manifest.load(unit).rows
-            for name in names:
-                yield from _children(name, self.manifest.load(name).rows, verdicts)
+        return drawn_children(self.manifest) if self.closed else iter(())
 
     def accepted(self) -> Iterator[Child]:
         """Accepted children in unit order."""
@@ -150,6 +148,14 @@ class Barrier:
     def notes(self) -> dict[str, int]:
         """Number of accepted children by note."""
         return {note: count for note, count in sorted(self._notes.items()) if note}
+
+
+def drawn_children(manifest: Manifest) -> Iterator[Child]:
+    """All children of a finished run in unit order."""
+    for barrier in manifest.units("barrier"):
+        verdicts = manifest.load(barrier).rows
+        for name in manifest.units(f"draw-{barrier.removeprefix('barrier-')}"):
+            yield from _children(name, manifest.load(name).rows, verdicts)
 
 
 def _children(unit: str, rows: Rows, verdicts: Rows) -> Iterator[Child]:

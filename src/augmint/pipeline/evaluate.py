@@ -80,6 +80,8 @@ def evaluate(
     pool: Any = None,
     label: str = "",
     group: Any = "",
+    text: str = "",
+    spans: str = "",
     updates: int = Budget.updates,
     batch: int = Budget.batch,
     trials: int = 3,
@@ -104,7 +106,8 @@ def evaluate(
         shots: rows of each class to train on, or several numbers, or "all" (two thirds of all rows). Default: as many
             as leave eight disjoint pairs, else all.
         pool: unlabelled samples for methods that pick (a path, or an array where data are arrays).
-        label: metadata column with the label; ``group``: with the group (an array (n,) where data are arrays).
+        label: column with the label; ``group``: with the group (an array (n,) where data are arrays); ``text``: with
+            the text, two with a comma between for pairs; ``spans``: with the labelled parts of a text.
         updates, batch, trials: budget of every student in every arm: steps, rows of a step, settings it may try.
         factor: rows after / rows before, for arms that mint.
         model: codec of the methods.
@@ -121,7 +124,8 @@ def evaluate(
         RunError: it stopped half-way; the same call resumes it.
     """
     watcher = progress or Progress()
-    found = _data(data, pool, label, group, watcher)
+    options = ReadOptions(label, group if isinstance(group, str) else "", text=text, spans=spans)
+    found = _data(data, pool, options, group, watcher)
     arms = _arms(methods, found, factor, model)
     _check_pool(arms, found)
     values = {"arms": arms, "students": _words(student), "shots": _shots(shots, found), **keys}
@@ -151,9 +155,9 @@ def seconds_of(budget: str | float) -> float:
     return seconds
 
 
-def _data(data: Any, pool: Any, label: str, group: Any, progress: Progress) -> LiftData:
+def _data(data: Any, pool: Any, options: ReadOptions, group: Any, progress: Progress) -> LiftData:
     if isinstance(data, str | Path):
-        return read_data(Path(data), ReadOptions(label, group), Path(pool) if pool else None, progress)
+        return read_data(Path(data), options, Path(pool) if pool else None, progress)
     x, y = data
     return data_of_arrays(x, y, None if isinstance(group, str) else group, pool)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +12,30 @@ from typing import Any
 
 from augmint.core.errors import DataError, SampleError
 from augmint.formats.images import read_image
+from augmint.pipeline.barrier import drawn_children
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.fitting import usable_rows
-from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.modality import MEDIA, Medium
 from augmint.pipeline.plan import rewriter_class, rewriter_names
 from augmint.report.facts import Shown
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts of a finished run.
+
+    Attributes:
+        first: id of a child; "" where there is none.
+        made: children of each class.
+        rejected: draws of a class that a gate rejected, by (class, gate).
+        notes: children by note, where there is one.
+    """
+
+    first: str
+    made: Counter[str]
+    rejected: Counter[tuple[str, str]]
+    notes: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -69,47 +89,55 @@ class Finished:
         """In class order."""
         return tuple(self.plan["classes"])
 
-    @cached_property
-    def real(self) -> Rows:
-        """Metadata of the originals in ``train``; none where the children were written alone."""
-        return [row for row in self._rows("train/metadata.jsonl") if not row["is_synthetic"]]
+    def children(self) -> Iterator[dict[str, Any]]:
+        """Facts of the children, one after the other, in the order of the data set."""
+        if self.medium.name == "image":
+            yield from (row for row in self._rows("train/metadata.jsonl") if row["is_synthetic"])
+        else:
+            yield from (dict(child.facts) for child in drawn_children(self.manifest) if child.accepted)
 
-    @cached_property
-    def children(self) -> Rows:
-        """Metadata of the children."""
-        return [row for row in self._rows("train/metadata.jsonl") if row["is_synthetic"]]
-
-    @cached_property
-    def rejects(self) -> Rows:
+    def rejects(self) -> Iterator[dict[str, Any]]:
         """Draws that a gate rejected."""
         return self._rows("rejects.jsonl")
 
     @cached_property
-    def skipped(self) -> Rows:
+    def tally(self) -> Tally:
+        """Counts of children and of rejected draws."""
+        made, notes, first = Counter[str](), Counter[str](), ""
+        for row in self.children():
+            first = first or row["id"]
+            made[row["label"]] += 1
+            notes[row["note"]] += 1
+        gates = Counter((row["label"], row["gate"]) for row in self.rejects())
+        return Tally(first, made, gates, {note: count for note, count in sorted(notes.items()) if note})
+
+    @cached_property
+    def skipped(self) -> int:
         """Inputs that could not be used."""
-        return self._rows("skipped.jsonl")
+        return sum(1 for _ in self._rows("skipped.jsonl"))
 
     @cached_property
     def before(self) -> dict[str, int]:
         """Usable real rows of each class."""
-        labels = [row["label"] for row in self.real]
-        if self.plan["synthetic_only"] and self.manifest.finished("fit"):
-            labels = [row["target"] for row in usable_rows(self.manifest)]
-        return {name: labels.count(name) for name in self.classes}
+        if self.medium.name == "image" and not (self.plan["synthetic_only"] and self.manifest.finished("fit")):
+            counts = Counter(row["label"] for row in self._originals.values())
+        else:
+            counts = Counter(row["target"] for row in usable_rows(self.manifest))
+        return {name: counts[name] for name in self.classes}
 
     @cached_property
     def asked(self) -> dict[str, int]:
         """Children asked for in each class."""
         return children_per_class(self.before, self.plan["factor"], self.plan["strategy"])
 
-    def rows(self, split: str) -> Rows:
-        """Metadata of a split that was passed through; none where there is no such split."""
-        return self._rows(f"{split}/metadata.jsonl")
-
     def shown(self, ref: str) -> Shown:
         """A parent with its picture: an original of this folder; others are shown by name alone."""
         row = self._originals.get(ref.removeprefix("data:")) if ref.startswith("data:") else None
         return self.picture(ref, row["file_name"]) if row else Shown(ref)
+
+    def child(self, row: dict[str, Any]) -> Shown:
+        """A child with its picture."""
+        return self.picture(row["id"], row["file_name"]) if "file_name" in row else Shown(row["id"])
 
     def picture(self, name: str, file_name: str) -> Shown:
         """A file of ``train`` under a name; without picture where it cannot be read any more."""
@@ -120,7 +148,8 @@ class Finished:
 
     @cached_property
     def _originals(self) -> dict[str, dict[str, Any]]:
-        return {row["id"]: row for row in self.real}
+        """Metadata of the originals in ``train``, by id; none where the children were written alone."""
+        return {row["id"]: row for row in self._rows("train/metadata.jsonl") if not row["is_synthetic"]}
 
     def _object(self, path: Path) -> dict[str, Any]:
         try:
@@ -131,12 +160,14 @@ class Finished:
             raise self._damaged(path, f"a {type(found).__name__}")
         return found
 
-    def _rows(self, name: str) -> Rows:
+    def _rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """The lines of a file, one after the other; none where there is no such file."""
         path = self.out / name
         try:
-            return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+            with path.open(encoding="utf-8", newline="\n") as file:
+                yield from (json.loads(line) for line in file if line != "\n")
         except FileNotFoundError:
-            return []
+            return
         except (OSError, ValueError) as error:
             raise self._damaged(path, str(error)) from error
 

@@ -16,7 +16,7 @@ MOST = 1200
 
 def map_of(run: Finished) -> SpaceMap | None:
     """The map; None where nothing was minted or fewer than three real rows were encoded."""
-    if not run.children or not run.manifest.finished("fit"):
+    if not run.tally.first or not run.manifest.finished("fit") or not run.manifest.load("fit").rows[0]["judge"]:
         return None
     found = {
         "real": real_rows(run.manifest),

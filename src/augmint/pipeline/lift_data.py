@@ -140,7 +140,7 @@ def read_data(
         # Held-out parts that are not measured on are no pool rows either.
         others = tuple(entry for entry in listing.entries if measured and entry.split not in ("train", part))
         known |= {fact["pixels"] for fact in _read(reader, others, "read held-out", progress)[1]}
-        found, picked, told = _read_pool(pool, known, progress)
+        found, picked, told = _read_pool(pool, options.text, known, progress)
         warnings += told
     contents = [[e.id, e.target, e.group, e.split, f["sha256"]] for e, f in zip(good, facts, strict=True)]
     digest = sha256(dump_json([contents, picked]).encode())
@@ -205,10 +205,10 @@ def _fresh(pool: npt.NDArray[np.generic], known: npt.NDArray[np.generic], flat: 
     return InMemory(tuple(samples))
 
 
-def _read_pool(path: Path, known: set[str], progress: Progress) -> tuple[Shelf, list[str], list[str]]:
+def _read_pool(path: Path, text: str, known: set[str], progress: Progress) -> tuple[Shelf, list[str], list[str]]:
     """The pool's samples that are new, the hashes of their pixels, and what to say of the others."""
     reader = detect(path)
-    entries = reader.scan(path, ReadOptions(unlabelled=True)).entries
+    entries = reader.scan(path, ReadOptions(text=text, unlabelled=True)).entries
     good, facts, bad = _read(reader, entries, "read pool", progress)
     fresh: list[Entry] = []
     hashes: list[str] = []

@@ -24,7 +24,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import safetensors.numpy
@@ -97,7 +97,8 @@ class Manifest:
 
     def units(self, word: str) -> list[str]:
         """Names of the units with a receipt whose names begin with this word, in order."""
-        return [path.stem for path in sorted((self.home / "receipts").glob(f"{word}-*.json"))]
+        names = (path.stem for path in (self.home / "receipts").glob(f"{word}-*.json"))
+        return sorted(names, key=lambda name: [(len(part), part) for part in name.split("-")])
 
     def load(self, unit: str) -> Unit:
         """A finished unit."""
@@ -115,13 +116,23 @@ class Manifest:
 
     def write(self, path: Path, data: bytes | Iterable[bytes], *, durable: bool = True) -> None:
         """Put a file in place as a whole or not at all; its bytes may come one part after the other."""
-        size = 0
+        size = len(data) if isinstance(data, bytes) else 0
+        with self.writing(path, durable=durable, size=size) as file:
+            for part in [data] if isinstance(data, bytes) else data:
+                file.write(part)
+
+    @contextlib.contextmanager
+    def writing(self, path: Path, *, durable: bool = True, size: int = 0) -> Iterator[IO[bytes]]:
+        """A file to write to, put in place when the block ends; nothing is left of it where the block fails.
+
+        ``size`` is how many bytes it will have, where that is known, for the message that the disk is full.
+        """
         # Not under the file's own name, which may be as long as names can be.
         temporary = self.home / "tmp" / uuid.uuid4().hex
         try:
             with temporary.open("wb") as file:
-                for part in [data] if isinstance(data, bytes) else data:
-                    size += file.write(part)
+                yield file
+                size = max(size, file.tell())
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
@@ -130,9 +141,10 @@ class Manifest:
             if durable:
                 _fsync_folder(path.parent)
         except OSError as error:
+            raise _disk_error(path, size, error) from error
+        finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            raise _disk_error(path, len(data) if isinstance(data, bytes) else size, error) from error
 
     def event(self, kind: str, **facts: Any) -> None:
         """Append a line with the time; a log, not part of the result."""

@@ -190,7 +190,7 @@ class PickWorker:
     def _content(self, row: Anchor) -> tuple[bytes, str]:
         """Bytes for the output and the ending of the file's name: as originals are written."""
         sample, suffix = unchanged(self.format, row), row.entry.source.suffix
-        if sample.raw is None:
+        if sample.raw is None or not self.room.medium.suffix:
             return self.format.dump(sample), self.room.medium.suffix
         if self.room.plan.keep_metadata:
             return sample.raw, suffix

@@ -53,8 +53,8 @@ def run_commands(run: Finished) -> tuple[tuple[str, str], ...]:
         ),
         ("The same run again, to the same bytes:", f"augmint run DATA -o AGAIN --config OUT/config.yaml{second}"),
     ]
-    if run.children:
-        commands.append(("One sample again, from its parents:", f"augmint replay OUT {run.children[0]['id']}"))
+    if run.tally.first:
+        commands.append(("One sample again, from its parents:", f"augmint replay OUT {run.tally.first}"))
     return tuple(commands)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +65,9 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
             read_lift(source)  # refused before it is copied
             manifest.write(root / LIFT, source.read_bytes())
         if Finished.is_at(root) and not (root / SCORES).is_file():  # a run of an earlier version
-            write_scores(manifest, shared=Finished(root).facts.get("judge") == "shared")
+            judge = Finished(root).facts.get("judge")
+            if judge != "none":
+                write_scores(manifest, shared=judge == "shared")
         return write_report(manifest)
 
 
@@ -118,9 +119,9 @@ def _with_run(facts: Report, run: Finished) -> Report:
         alarms=_alarms(run),
         classes=classes,
         strips=strips_of(run),
-        strips_total=len(run.children),
+        strips_total=run.tally.made.total(),
         rejections=rejections_of(run),
-        rejections_total=len(run.rejects),
+        rejections_total=run.tally.rejected.total(),
         films=films,
         map=map_of(run),
         models=models_of(run),
@@ -131,19 +132,17 @@ def _with_run(facts: Report, run: Finished) -> Report:
 
 
 def _class_rows(run: Finished) -> tuple[ClassRow, ...]:
-    made = Counter(row["label"] for row in run.children)
-    rejected: dict[str, Counter[str]] = {}
-    for row in run.rejects:
-        rejected.setdefault(row["label"], Counter())[row["gate"]] += 1
+    made, rejected = run.tally.made, dict[str, dict[str, int]]()
+    for (label, gate), count in sorted(run.tally.rejected.items()):
+        rejected.setdefault(label, {})[gate] = count
     return tuple(
-        ClassRow(name, run.before[name], run.asked[name], made[name], dict(sorted(rejected.get(name, {}).items())))
-        for name in run.classes
+        ClassRow(name, run.before[name], run.asked[name], made[name], rejected.get(name, {})) for name in run.classes
     )
 
 
 def _summary(run: Finished, classes: tuple[ClassRow, ...]) -> tuple[str, ...]:
     plan, real, asked = run.plan, sum(row.before for row in classes), sum(row.asked for row in classes)
-    made, drawn = len(run.children), len(run.children) + len(run.rejects)
+    made, rejected = run.tally.made.total(), run.tally.rejected.total()
     if run.facts.get("abstained"):
         why = run.facts.get("tuned") or "a search found nothing that was shown to help"
         return (f"Abstained: nothing was added, all {real:,} samples are real ({why}).",)
@@ -151,7 +150,7 @@ def _summary(run: Finished, classes: tuple[ClassRow, ...]) -> tuple[str, ...]:
     lines = [
         f"{real:,} real and {made:,} minted training samples in {len(classes)} classes: "
         f"{run.recipe}{codec}, seed {plan['seed']}.",
-        f"Asked for {asked:,}, made {made:,}; the gates rejected {len(run.rejects):,} of {drawn:,} draws.",
+        f"Asked for {asked:,}, made {made:,}; the gates rejected {rejected:,} of {made + rejected:,} draws.",
     ]
     return (*lines, *([f"Chosen by a search: {run.facts['tuned']}."] if run.facts.get("tuned") else []))
 
@@ -160,10 +159,8 @@ def _alarms(run: Finished) -> tuple[str, ...]:
     lines = list(run.facts.get("problems", ()))
     if run.facts.get("judge") == "shared":
         lines.append("The judge shares its weights with the model: its verdicts flatter.")
-    notes = Counter(row["note"] for row in run.children if row["note"])
-    lines += [f"{count} samples: {note}" for note, count in sorted(notes.items())]
-    skipped = len(run.skipped)
-    return (*lines, *([f"{skipped} inputs could not be used; skipped.jsonl says why."] if skipped else []))
+    lines += [f"{count} samples: {note}" for note, count in run.tally.notes.items()]
+    return (*lines, *([f"{run.skipped} inputs could not be used; skipped.jsonl says why."] if run.skipped else []))
 
 
 def _leak_words(run: Finished) -> str:
@@ -180,12 +177,13 @@ def _missing(facts: Report, run: Finished | None) -> dict[str, str]:
         )
     }
     if run is not None:
-        made = bool(run.children)
+        made, judged = bool(run.tally.first), run.facts.get("judge") != "none"
+        unseen = "nothing was minted" if not made else "no gate and no label asked for a judge"
         reasons |= {
-            "Scores of the minted set": (facts.scores, "not measured"),
+            "Scores of the minted set": (facts.scores, "not measured" if judged else unseen),
             "Parents and children": (facts.strips, "nothing was minted"),
             "From one sample to another": (facts.films, _no_films(run)),
-            "Map": (facts.map, "too few encoded rows" if made else "nothing was minted"),
+            "Map": (facts.map, "too few encoded rows" if made and judged else unseen),
             "What the gates rejected": (facts.rejections, "no draw was rejected" if run.plan["gates"] else "no gates"),
         }
     else:
@@ -194,6 +192,6 @@ def _missing(facts: Report, run: Finished | None) -> dict[str, str]:
 
 
 def _no_films(run: Finished) -> str:
-    if not run.children:
+    if not run.tally.first:
         return "nothing was minted"
     return f"{run.plan['method']} made no sample from two different real ones, so there is no way between parents"

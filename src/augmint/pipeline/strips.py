@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from augmint.core.errors import SampleError
@@ -19,30 +20,42 @@ REJECTS, OF_A_GATE = 48, 12
 
 def strips_of(run: Finished) -> tuple[Strip, ...]:
     """Children beside their parents: up to eight of each class in class order, 120 in all."""
-    by_class: dict[str, Rows] = {name: [] for name in run.classes}
-    for row in run.children:
-        by_class[row["label"]].append(row)
-    filled = [rows for rows in by_class.values() if rows]
+    made = [run.tally.made[name] for name in run.classes]
+    filled = [i for i, count in enumerate(made) if count]
     each = max(1, min(OF_A_CLASS, STRIPS // max(1, len(filled))))
-    chosen = [row for rows in filled[:STRIPS] for row in some(rows, each, "strips")]
-    return tuple(_strip(run, row, run.picture(row["id"], row["file_name"])) for row in chosen)
+    wanted = {run.classes[i]: some(made[i], each, "strips") for i in filled[:STRIPS]}
+    chosen = _chosen(run.children(), "label", wanted)
+    return tuple(_strip(run, row, run.child(row)) for row in chosen)
 
 
 def rejections_of(run: Finished) -> tuple[Rejection, ...]:
     """Rejected draws, gate by gate in the plan's order: up to twelve of each, 48 in all."""
-    by_gate: dict[str, Rows] = {name: [] for name in run.plan["gates"]}
-    for row in run.rejects:
-        by_gate.setdefault(row["gate"], []).append(row)
-    filled = [rows for rows in by_gate.values() if rows]
+    counts = dict.fromkeys(run.plan["gates"], 0)
+    for (_, gate), count in sorted(run.tally.rejected.items()):
+        counts[gate] = counts.get(gate, 0) + count
+    filled = {gate: count for gate, count in counts.items() if count}
     each = max(1, min(OF_A_GATE, REJECTS // max(1, len(filled))))
-    return tuple(_rejection(run, row) for rows in filled for row in some(rows, each, "rejects"))
+    wanted = {gate: some(count, each, "rejects") for gate, count in filled.items()}
+    return tuple(_rejection(run, row) for row in _chosen(run.rejects(), "gate", wanted))
 
 
-def some(rows: Sequence[dict[str, Any]], count: int, what: str) -> Rows:
-    """Up to ``count`` of the rows, in their order: which, depends on nothing but their number."""
-    if len(rows) <= count:
-        return list(rows)
-    return [rows[i] for i in sorted(stream(0, "report", what).choice(len(rows), count, replace=False))]
+def _chosen(rows: Iterable[dict[str, Any]], key: str, wanted: Mapping[str, list[int]]) -> Rows:
+    """The rows whose place among those of the same word is wanted, word by word."""
+    met, found = Counter[str](), dict[str, Rows]({word: [] for word in wanted})
+    places = {word: set(own) for word, own in wanted.items()}
+    for row in rows:
+        word = row[key]
+        if met[word] in places.get(word, ()):
+            found[word].append(row)
+        met[word] += 1
+    return [row for own in found.values() for row in own]
+
+
+def some(total: int, count: int, what: str) -> list[int]:
+    """Up to ``count`` of so many places, in order: which, depends on nothing but their number."""
+    if total <= count:
+        return list(range(total))
+    return [int(i) for i in sorted(stream(0, "report", what).choice(total, count, replace=False))]
 
 
 def _strip(run: Finished, row: dict[str, Any], child: Shown) -> Strip:

@@ -141,7 +141,11 @@ def _inspect(commands: Commands[_Parser], name: str) -> None:
         commands,
         name,
         "counts, imbalance, duplicates, leaks, bad files; exit 1 if a leak",
-        ["augmint inspect photos/ --group patient", "augmint inspect reviews.csv --near", "augmint inspect a.npz --json"],
+        [
+            "augmint inspect photos/ --group patient",
+            "augmint inspect reviews.csv --near",
+            "augmint inspect a.npz --json",
+        ],
         _late("augmint.cli.looking", "inspect"),
     )
     _data(parser)

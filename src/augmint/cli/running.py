@@ -23,8 +23,9 @@ from augmint.pipeline.quickstart import quickstart as run_quickstart
 from augmint.pipeline.reporting import PAGE
 from augmint.pipeline.sources import Inputs
 
-_PLAN_FLAGS = ("model", "method", "then", "factor", "strategy", "judge", "label", "group", "text", "spans", "seed", "size")
-_PLAN_SWITCHES = ("label_by", "synthetic_only", "keep_metadata")
+_COLUMNS = ("label", "group", "text", "spans")
+_PLAN_FLAGS = (*_COLUMNS, "model", "method", "then", "factor", "strategy", "judge", "seed", "size", "label_by")
+_PLAN_SWITCHES = ("synthetic_only", "keep_metadata")
 
 
 def quickstart(args: argparse.Namespace) -> int:

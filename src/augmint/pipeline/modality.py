@@ -162,7 +162,7 @@ def _check_card(role: str, card: Card, kinds: frozenset[str], medium: Medium) ->
         return
     own = medium.judge if role == "judge" else next((medium.models[k] for k in medium.models if k in kinds), "")
     raise UsageError(
-        f"{role} {card.name!r}, an {card.kind} of {card.modality}",
+        f"{role} {card.name!r}, of kind {card.kind} and modality {card.modality}",
         expected=f"for {medium.noun}: a {role} that is {' or '.join(sorted(kinds))} of {medium.noun}",
         do=f"use --{role} {own}" if own else "choose another --method (augmint methods list)",
         code="model-kind",

@@ -19,7 +19,7 @@ from augmint.pipeline.setup import Setup, identity, survey
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.workers import DrawJob, MakeDrawer
 
-_INPUTS = {"augmint", "model_sha256", "judge_sha256", "data", "classes", "pool", "base"}
+_INPUTS = {"augmint", "modality", "model_sha256", "judge_sha256", "data", "classes", "pool", "base"}
 _NOT_PLAN = {*_INPUTS, "heldout"}
 """Held-out data has no part in how a child is made."""
 

@@ -143,7 +143,9 @@ def tune(
     """
     watcher = progress or Progress()
     begin = time.time()
-    found = read_data(data, ReadOptions(plan.label, plan.group, text=plan.text, spans=plan.spans), pool, watcher, measured=False)
+    found = read_data(
+        data, ReadOptions(plan.label, plan.group, text=plan.text, spans=plan.spans), pool, watcher, measured=False
+    )
     job = _Job(plan, found, tuning, Manifest(out), device, watcher, begin)
     with opened(job.manifest, job.identity(), fresh, OURS):
         earlier = out / "tune.json"

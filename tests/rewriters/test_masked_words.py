@@ -62,6 +62,23 @@ def test_a_share_of_the_words_is_replaced_and_nothing_else() -> None:
                 assert new.lower() not in words(text.lower()), "no repetition"
 
 
+def test_meaning_pulls_towards_words_of_like_vectors() -> None:
+    """With a large weight the nearest word vector that fits wins; with none the model's own likeliest."""
+    sample = Sample("x", "the lighthouse")
+    tokens, vectors = BERT.pieces("lighthouse"), BERT.vectors.numpy()
+    assert len(tokens) == 2, "a word of two pieces"
+    cosines = vectors @ BERT.vector(tokens)
+    fits = [i for i, word in enumerate(BERT.words) if len(word) > 1 and word not in {*FUNCTION_WORDS, "light"}]
+    nearest = BERT.words[max(fits, key=lambda i: cosines[i])]
+    (child,) = MaskedWords(lm=BERT, share=0.5, meaning=1e4, temperature=0).rewrite([sample], generators(1))
+    assert child.content == f"the {nearest}"
+    row = BERT.cut(["the"])[0][0]
+    ((best, _),) = BERT.best([[*row[:2], BERT.mask, row[2]]], [[2]], 50)
+    likeliest = next(BERT.words[i] for i in best[0] if i in fits)
+    (child,) = MaskedWords(lm=BERT, share=0.5, meaning=0.0, temperature=0).rewrite([sample], generators(1))
+    assert child.content == f"the {likeliest}"
+
+
 def test_insertions_stand_between_words() -> None:
     text = "an apple,untouched, lay  in kitchen"
     for child in MaskedWords(lm=BERT, share=0, insert=0.4).rewrite([Sample("x", text)] * 20, generators(20)):
@@ -107,7 +124,15 @@ def test_samples_with_spans_are_refused(make: Callable[[], Any]) -> None:
 
 
 def test_wrong_options_and_models() -> None:
-    for options in ({"share": 0.0}, {"share": 1.5}, {"top_k": 0}, {"top_p": 0.0}, {"condition": "x"}, {"rate": 0.0}):
+    for options in (
+        {"share": 0.0},
+        {"share": 1.5},
+        {"meaning": -1.0},
+        {"top_k": 0},
+        {"top_p": 0.0},
+        {"condition": "x"},
+        {"rate": 0.0},
+    ):
         with pytest.raises(ValueError, match=next(iter(options))):
             MaskedWords(**options)
     for options in ({"share": 0.0}, {"random": 0.7, "keep": 0.7}, {"rounds": 0}):
@@ -132,7 +157,7 @@ def by_heart(request: pytest.FixtureRequest) -> Any:
 
 def test_sentences_known_by_heart_are_regenerated(by_heart: Any) -> None:
     for rewriter in (
-        MaskedWords(lm=by_heart, same=True, temperature=0, share=0.1),
+        MaskedWords(lm=by_heart, same=True, meaning=0.0, temperature=0, share=0.1),
         Ssmba(lm=by_heart, share=0.1, temperature=0, random=0, keep=0),
     ):
         texts = proposals(rewriter, FIFTY)
@@ -140,7 +165,7 @@ def test_sentences_known_by_heart_are_regenerated(by_heart: Any) -> None:
         assert kept >= 48, f"{kept} of 50"
     # One word of each is wrong. Where it is the one that is hidden, it is put right.
     wrong = [text.replace(text.split()[6], "pillow") for text in FIFTY]
-    texts = [proposals(MaskedWords(lm=by_heart, temperature=0, share=0.1), [text] * 9) for text in wrong]
+    texts = [proposals(MaskedWords(lm=by_heart, meaning=0.0, temperature=0, share=0.1), [text] * 9) for text in wrong]
     right = sum(text in found for text, found in zip(FIFTY, texts, strict=True))
     assert right >= 40, f"{right} of 50"
 
@@ -161,7 +186,9 @@ def test_the_label_is_heard(condition: str) -> None:
     lines = [*(str(sample.content) for sample in samples), "positive negative"]
     lm = model("bert", lines)
     learn_by_heart(lm, lines, 150)
-    rewriter = MaskedWords(lm=lm, condition=condition, steps=120, rate=2e-2, share=0.2, same=True, temperature=0)
+    rewriter = MaskedWords(
+        lm=lm, condition=condition, steps=120, rate=2e-2, share=0.2, meaning=0.0, same=True, temperature=0
+    )
     rewriter.fit(samples, np.random.default_rng(0))
     for food in foods:
         for label, word in (("positive", "tasty"), ("negative", "bland")):

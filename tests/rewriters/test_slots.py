@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("transformers")
 
-from augmint.rewriters.slots import Slots, cased, slots_of, starts_like
+from augmint.rewriters.slots import Slots, cased, same_stem, slots_of, starts_like
 from masked_models import LINES, model
 
 MODELS = {family: model(family) for family in ("bert", "roberta", "deberta")}
@@ -26,11 +26,13 @@ def word_cells(own: Slots) -> list[str]:
 @pytest.mark.parametrize("family", MODELS)
 def test_words_are_found_with_their_pieces(family: str) -> None:
     own = slots(ODD, family)
-    wanted = ["The", "old", "cat's", "great", "aunt", "ANNA", "sat", "on", "3rd", "mat", "école", "lighthouse"]
-    assert word_cells(own) == wanted
+    wanted = ["The", "old", "cat", "great", "aunt", "ANNA", "sat", "on", "3rd", "mat", "école", "lighthouse"]
+    assert [word for word in word_cells(own) if word != "s"] == wanted, (
+        "the s of cat's may be a token with its apostrophe"
+    )
     assert [own[cell] for cell in own.plain] == [
         "old",
-        "cat's",
+        "cat",
         "great",
         "aunt",
         "ANNA",
@@ -53,9 +55,9 @@ def test_only_the_word_changes(family: str) -> None:
     by_word = {own[cell]: cell for cell in own.words}
     own.put(by_word["ANNA"], "boris", 5)
     own.put(by_word["The"], "every", 6)
-    own.put(by_word["cat's"], "dog", 7)
+    own.put(by_word["cat"], "dog", 7)
     own.put(own.insert(by_word["mat"]), "red", 8)
-    assert own.rebuilt() == "  Every  “old”dog\tgreat-aunt (BORIS) sat, on 3rd red mat…\n\nécole  lighthouse ! "
+    assert own.rebuilt() == "  Every  “old”dog's\tgreat-aunt (BORIS) sat, on 3rd red mat…\n\nécole  lighthouse ! "
     assert 8 in own.tokens()[0]
 
 
@@ -94,3 +96,22 @@ def test_capitals_and_articles() -> None:
         starts_like("apple", "an") and starts_like("boat", "A") and starts_like("apple", "the") and starts_like("b", "")
     )
     assert not starts_like("apple", "a") and not starts_like("boat", "An")
+
+
+def test_forms_of_one_word() -> None:
+    for word, other in (
+        ("take", "taken"),
+        ("provide", "providing"),
+        ("happen", "happened"),
+        ("cat", "cats"),
+        ("news", "new"),
+    ):
+        assert same_stem(word, other) and same_stem(other, word)
+    for word, other in (
+        ("play", "place"),
+        ("built", "constructed"),
+        ("go", "going"),
+        ("terrible", "terrific"),
+        ("", "cat"),
+    ):
+        assert not same_stem(word, other)

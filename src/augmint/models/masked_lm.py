@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from augmint.core.types import F32, I64, Bool
 from augmint.models import hub
 from augmint.models.cards import Card
 from augmint.models.devices import pick_device
-from augmint.models.inputs import run
+from augmint.models.inputs import BATCH, run
 from augmint.models.lookup import get_card
 from augmint.models.masked_tuning import tune
 from augmint.models.text import STEP, buckets, load_folder
@@ -101,6 +102,21 @@ class MaskedLM:
             token = self.tokenizer.convert_tokens_to_string([token])
         return token.strip().lstrip("▁")
 
+    @cached_property
+    def vectors(self) -> Tensor:
+        """(v, d) float32 of unit length: the word vectors without their mean. Words of one meaning lie together."""
+        own = self.net.get_input_embeddings().weight.float()
+        count = len(self.words)
+        own = own[:count] if len(own) >= count else torch.cat([own, own.new_zeros(count - len(own), own.shape[1])])
+        return normalize(own - own.mean(0), dim=1)
+
+    def vector(self, tokens: Sequence[int]) -> F32:
+        """(d,) of unit length: the mean of the `vectors` of a word's tokens; zeros for none."""
+        if not tokens:
+            return np.zeros(self.vectors.shape[1], np.float32)
+        mean: F32 = normalize(self.vectors[list(tokens)].mean(0), dim=0).cpu().numpy()
+        return mean
+
     def cut(self, texts: Sequence[str], room: int = 0) -> list[tuple[Row, list[tuple[int, int]]]]:
         """Token numbers of each text and the characters (start, end) that each stands for; (0, 0) for marks.
 
@@ -126,7 +142,7 @@ class MaskedLM:
                 that has learned such vectors.
         """
         vocabulary = len(self.words)
-        found = self._run(rows, places, labels, lambda scores: scores, (vocabulary,))
+        found = self._run(rows, places, labels, lambda scores, _: scores, (vocabulary,))
         return [np.asarray(row, np.float32) for row in found]
 
     def best(
@@ -137,22 +153,34 @@ class MaskedLM:
         *,
         allowed: Bool | None = None,
         labels: Sequence[int] | None = None,
+        near: Sequence[F32] | None = None,
     ) -> list[tuple[I64, F32]]:
         """The ``count`` likeliest tokens at each place: numbers (k, count), and natural logs of their probabilities.
 
-        ``allowed`` (v,): the tokens that may come; the probabilities of these sum to 1. Each text's answer is bitwise
-        independent of the others'.
+        Each text's answer is bitwise independent of the others'.
+
+        Args:
+            rows: token numbers, `mask` among them where a place is hidden.
+            places: positions in each row.
+            count: how many.
+            allowed: (v,) the tokens that may come; the probabilities of these sum to 1.
+            labels: as in `logits`.
+            near: (k, d) of each text: vectors, whose product with a token's `vectors` is added to its score; log p +
+                c cos(token, old word) where it is c times the old word's vector.
         """
         vocabulary = len(self.words)
         free = torch.ones(vocabulary, dtype=torch.bool) if allowed is None else torch.from_numpy(allowed)
         count = min(count, int(free.sum()))
         shut = ~free.to(self.device)
 
-        def heads(scores: Tensor) -> Tensor:
-            top = scores.float().masked_fill(shut, -torch.inf).log_softmax(-1).topk(count, dim=-1)
+        def heads(scores: Tensor, pulls: Tensor | None) -> Tensor:
+            scores = scores.float()
+            if pulls is not None:
+                scores = scores + pulls @ self.vectors.T
+            top = scores.masked_fill(shut, -torch.inf).log_softmax(-1).topk(count, dim=-1)
             return torch.stack([top.indices.float(), top.values], -2)
 
-        found = self._run(rows, places, labels, heads, (2, count))
+        found = self._run(rows, places, labels, heads, (2, count), near)
         return [(row[:, 0].astype(np.int64), np.ascontiguousarray(row[:, 1])) for row in found]
 
     def _run(
@@ -160,8 +188,9 @@ class MaskedLM:
         rows: Sequence[Row],
         places: Sequence[Row],
         labels: Sequence[int] | None,
-        last: Callable[[Tensor], Tensor],
+        last: Callable[[Tensor, Tensor | None], Tensor],
         shape: tuple[int, ...],
+        near: Sequence[F32] | None = None,
     ) -> list[F32]:
         """``last`` of the scores at the places of each row; the shapes of a batch depend on a row's own form only."""
         out = [np.empty((len(at), *shape), np.float32) for at in places]
@@ -169,14 +198,22 @@ class MaskedLM:
             batch = self.pack([rows[i] for i in some], [places[i] for i in some], width)
             if labels is not None:
                 batch[:, 3, 0] = torch.tensor([labels[i] for i in some])
+            pulls = None if near is None else self._pulls([near[i] for i in some], depth)
 
-            def answer(x: Tensor, depth: int = depth) -> Tensor:
-                return last(self.scores(x, depth, labels is not None))
+            def answer(x: Tensor, depth: int = depth, pulls: Tensor | None = pulls) -> Tensor:
+                return last(self.scores(x, depth, labels is not None), pulls)
 
             scores = run(answer, batch, self.device)
             for i, row in zip(some, scores, strict=True):
                 out[i] = row[: len(places[i])]
         return out
+
+    def _pulls(self, near: Sequence[F32], depth: int) -> Tensor:
+        """(BATCH, depth, d), zeros where there is no vector."""
+        pulls = torch.zeros(BATCH, depth, self.vectors.shape[1])
+        for pull, own in zip(pulls, near, strict=False):  # the batch is full, the texts may be fewer
+            pull[: len(own)] = torch.from_numpy(own)
+        return pulls.to(self.device)
 
     def _batches(self, rows: Sequence[Row], places: Sequence[Row]) -> Iterator[tuple[int, int, list[int]]]:
         """(width, depth, rows) of each batch; texts without places are in none."""

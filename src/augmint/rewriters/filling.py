@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from augmint.core.types import Bool
+from augmint.core.types import F32, Bool
 from augmint.numerics.function_words import FUNCTION_WORDS
 from augmint.rewriters.choosing import Chance
-from augmint.rewriters.slots import Slots, starts_like
+from augmint.rewriters.slots import Slots, same_stem, starts_like
 
 SPARE = 8
 """Proposals beyond ``top_k`` and the words of the text, from which those that do not fit are taken."""
@@ -28,6 +28,7 @@ class Draft:
         hidden: cells that the model is asked for, and the tokens that it sees in their place.
         any_word: function words may come, too.
         same: a cell may get the word that it had.
+        meaning: how much a word is preferred that means what stood in the cell: times the cosine of their vectors.
         label: number of its label vector, for a model that has such.
     """
 
@@ -36,6 +37,7 @@ class Draft:
     hidden: dict[int, list[int]] = field(default_factory=dict)
     any_word: bool = False
     same: bool = False
+    meaning: float = 0.0
     label: int | None = None
 
 
@@ -51,12 +53,18 @@ def fill(lm: Any, drafts: Sequence[Draft], chance: Chance) -> None:
             count,
             allowed=allowed(lm.words, any_word),
             labels=[draft.label for draft in some] if some and some[0].label is not None else None,
+            near=_near(lm, some) if some and some[0].meaning else None,
         )
         for draft, (_, places), (tokens, log_p) in zip(some, shown, answers, strict=True):
             for row, cell in enumerate(places):
                 _choose(lm, draft, cell, tokens[row], log_p[row], chance)
     for draft in drafts:
         draft.hidden = {}
+
+
+def _near(lm: Any, drafts: Sequence[Draft]) -> list[F32]:
+    """(k, d) of each draft: what pulls the answers towards the words that stood in the hidden cells."""
+    return [np.stack([draft.meaning * lm.vector(draft.slots.old[cell]) for cell in draft.hidden]) for draft in drafts]
 
 
 def _choose(lm: Any, draft: Draft, cell: int, tokens: Any, log_p: Any, chance: Chance) -> None:
@@ -71,7 +79,7 @@ def _choose(lm: Any, draft: Draft, cell: int, tokens: Any, log_p: Any, chance: C
         word = lm.words[token]
         if draft.same and word.casefold() == old:
             return True
-        return word.casefold() not in taken and starts_like(word, article)
+        return word.casefold() not in taken and starts_like(word, article) and not same_stem(word.casefold(), old)
 
     token = chance.draw(tokens, log_p, fits, number)
     if token is not None and lm.words[token].casefold() != old:

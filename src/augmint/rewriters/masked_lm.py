@@ -2,11 +2,12 @@
 
     for each of share x n words, in random order:  w ~ top-k of p(w | text with this word hidden),  w not in the text
 
-The word is drawn from the model's ``top_k`` likeliest whole words (after ``top_p`` and ``temperature``). One at a
-time, so that each is chosen in sight of those before it, or with ``at_once`` all in one pass of the model, which is
-quicker. Words of the text are not proposed again, "a" and "an" stay right, function words and numbers stay unless
-there is nothing else. No label is kept by this: filter with a judge, or tell the model the label (``condition``, see
-`rewriters.conditions`).
+The score of a word is log p(w | ...) + meaning x cos(w, old word), the cosine of the model's own word vectors without
+their mean, so that "terrible" becomes "horrible" rather than what stands there more often. Drawn is one of the
+``top_k`` best (after ``top_p`` and ``temperature``), one word at a time, so that each is chosen in sight of those
+before it, or with ``at_once`` all in one pass of the model, which is quicker. Words of the text and other forms of
+the old word do not come, "a" and "an" stay right, function words and numbers stay unless there is nothing else. No
+label is kept by this: filter with a judge, or tell the model the label (``condition``, see `rewriters.conditions`).
 
 Wu et al. 2019 (arXiv:1812.06705), Kumar et al. 2020 (arXiv:2003.02245); one at a time as nlpaug does.
 """
@@ -40,6 +41,7 @@ class MaskedWords(Generating):
         top_k: likeliest words among which one is drawn.
         top_p: of these, those that hold this share of their probability.
         temperature: above 1 bolder, below 1 safer, 0 always the likeliest.
+        meaning: how much words are preferred that mean what the replaced one did; 0 for what the model finds likely.
         at_once: all words in one pass of the model.
         function_words: function words may be replaced, and come in place of others.
         same: a word may come back in its own place.
@@ -56,6 +58,7 @@ class MaskedWords(Generating):
     top_k: int = 20
     top_p: float = 1.0
     temperature: float = 1.0
+    meaning: float = 10.0
     at_once: bool = False
     function_words: bool = False
     same: bool = False
@@ -71,6 +74,8 @@ class MaskedWords(Generating):
             raise ValueError(f"share = {self.share}, insert = {self.insert}; both 0 to 1, and not both 0")
         if self.condition not in conditions.NAMES:
             raise ValueError(f"condition = {self.condition!r}; one of: {', '.join(conditions.NAMES)}")
+        if self.meaning < 0:
+            raise ValueError(f"meaning = {self.meaning}; 0 or more")
         if self.steps < 0 or self.rate <= 0:
             raise ValueError(f"steps = {self.steps}, rate = {self.rate}; steps >= 0, rate > 0")
 
@@ -110,7 +115,8 @@ class MaskedWords(Generating):
         )
         labels = conditions.numbers(self.condition, classes, samples)
         drafts = [
-            Draft(own, rng, same=self.same, label=label) for own, rng, label in zip(slots, rngs, labels, strict=True)
+            Draft(own, rng, same=self.same, meaning=self.meaning, label=label)
+            for own, rng, label in zip(slots, rngs, labels, strict=True)
         ]
         queues = [self._cells(draft) for draft in drafts]
         while any(queues):

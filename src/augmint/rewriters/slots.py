@@ -1,9 +1,9 @@
 """A text as a row of cells, which a masked language model can be shown with some of them hidden.
 
-A word is a run of letters and digits, apostrophes inside it among them; its tokens are one cell, and every other token
-is a cell of its own. Words that the model did not read to their end, or whose tokens reach beyond them, cannot be
-hidden. What is put into a cell replaces characters of the original text; all others stay as they are, spaces and case
-among them.
+A word is a run of letters and digits, apostrophes inside it among them but for that of "'s"; its tokens are one cell,
+and every other token is a cell of its own. Words that the model did not read to their end, or whose tokens reach beyond
+them, cannot be hidden. What is put into a cell replaces characters of the original text; all others stay as they are,
+spaces and case among them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 from augmint.numerics.function_words import FUNCTION_WORDS
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
-WORD = re.compile(rf"[^\W_]+(?:['{CURLY}][^\W_]+)*")
+WORD = re.compile(rf"[^\W_]+(?:['{CURLY}](?!s\b)[^\W_]+)*")
+ENDING = re.compile(r"(ing|ied|ies|ed|en|es|ly|er|est|e|s|y)$")
 
 
 @dataclass
@@ -27,7 +28,8 @@ class Slots:
 
     Attributes:
         text: the text.
-        cells: token numbers of each cell; cells that were inserted are at the end of `order` only.
+        cells: token numbers of each cell now.
+        old: token numbers of each cell as it was.
         at: (start, end) of each cell in the text; (0, 0) for marks.
         words: the cells that are words, in the order of the text.
         order: cells from left to right.
@@ -37,6 +39,7 @@ class Slots:
 
     text: str
     cells: list[list[int]]
+    old: list[list[int]]
     at: list[tuple[int, int]]
     words: tuple[int, ...]
     order: list[int]
@@ -85,6 +88,7 @@ class Slots:
         """A new, empty cell before a word; its number."""
         new = len(self.cells)
         self.cells.append([])
+        self.old.append([])
         self.at.append((self.at[cell][0], self.at[cell][0]))
         self.before[new] = cell
         self.order.insert(self.order.index(cell), new)
@@ -114,6 +118,7 @@ def slots_of(lm: Any, texts: Sequence[str], heads: Sequence[Sequence[int]]) -> l
         slots = _slots(text, tokens, at)
         if head:
             slots.cells.append(list(head))
+            slots.old.append([])
             slots.at.append((0, 0))
             first = next((i for i, (start, end) in enumerate(slots.at) if end > start), len(slots.order))
             slots.order.insert(first, len(slots.cells) - 1)
@@ -124,7 +129,7 @@ def slots_of(lm: Any, texts: Sequence[str], heads: Sequence[Sequence[int]]) -> l
 def _slots(text: str, tokens: Sequence[int], at: Sequence[tuple[int, int]]) -> Slots:
     spans = [match.span() for match in WORD.finditer(text)]
     starts = [start for start, _ in spans]
-    slots = Slots(text, [], [], (), [])
+    slots = Slots(text, [], [], [], (), [])
     broken, last = set(), -1
     words: dict[int, int] = {}
     for token, (start, end) in zip(tokens, at, strict=True):
@@ -145,6 +150,7 @@ def _slots(text: str, tokens: Sequence[int], at: Sequence[tuple[int, int]]) -> S
     read = max((end for _, end in at), default=0)
     slots.words = tuple(cell for word, cell in words.items() if word not in broken and spans[word][1] <= read)
     slots.order = list(range(len(slots.cells)))
+    slots.old = [list(cell) for cell in slots.cells]
     return slots
 
 
@@ -159,3 +165,12 @@ def starts_like(word: str, article: str) -> bool:
     """Whether a word may follow "a" or "an"; any word may follow anything else."""
     article = article.lower()
     return article not in ("a", "an") or (word[:1].lower() in "aeiou") == (article == "an")
+
+
+def same_stem(word: str, other: str) -> bool:
+    """Whether two words look like forms of one ("take" and "taken", "cat" and "cats"), which rarely fit alike."""
+    short, long = sorted((word, other), key=len)
+    if len(short) >= 3 and long.startswith(short):
+        return True
+    stem = ENDING.sub("", short)
+    return len(stem) >= 3 and stem == ENDING.sub("", long)

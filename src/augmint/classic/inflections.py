@@ -69,7 +69,9 @@ def gerund(word: str) -> str | None:
     """``...ing``."""
     if word.endswith("ie"):
         return word[:-2] + "ying"
-    return (word[:-1] if word.endswith("e") and not word.endswith(("ee", "oe", "ye")) else _doubled(word)) + "ing"
+    return (
+        word[:-1] if word.endswith("e") and word != "be" and not word.endswith(("ee", "oe", "ye")) else _doubled(word)
+    ) + "ing"
 
 
 def forms_of(word: str) -> Iterator[tuple[str, frozenset[str], Inflect]]:

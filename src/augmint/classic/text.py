@@ -125,7 +125,7 @@ class ClassicText(Rewriter):
         return [_child(sample, rng, self.strengths, found) for sample, rng in zip(samples, rngs, strict=True)]
 
     def transform(self) -> Transform:
-        """The same on the fly: a list of strings and a generator -> the list of changed strings."""
+        """The same on the fly: a list of contents (strings, or strings by name) and a generator -> the changed ones."""
         return partial(_changed_batch, strengths=self.strengths, thesaurus=self._thesaurus)
 
     def state(self) -> State:
@@ -190,9 +190,9 @@ def _column(span: Any, names: list[str], sample: str) -> str:
 
 
 def _changed_batch(
-    texts: Sequence[str], rng: np.random.Generator, strengths: TextStrengths, thesaurus: Thesaurus | None
-) -> list[str]:
-    return [change(Words.of(text), rng, strengths, thesaurus).text for text in texts]
+    contents: Sequence[Any], rng: np.random.Generator, strengths: TextStrengths, thesaurus: Thesaurus | None
+) -> list[Any]:
+    return [_child(Sample("", content), rng, strengths, thesaurus).content for content in contents]
 
 
 def _digest(thesaurus: Thesaurus | None) -> np.ndarray:

@@ -14,10 +14,17 @@ from augmint.report.thumbnails import Picture
 
 @dataclass(frozen=True)
 class Shown:
-    """A sample by name (``data:ID``, ``pool:ID``, ``base:CLASS``, a child's id) and its picture, where there is one."""
+    """A sample by name (``data:ID``, ``pool:ID``, ``base:CLASS``, a child's id) and what is there to see of it.
+
+    Attributes:
+        name: what it is called.
+        picture: of an image.
+        texts: (column, text) of each text; the column of a single one is "".
+    """
 
     name: str
     picture: Picture | None = None
+    texts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

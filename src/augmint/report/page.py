@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from augmint.report.charts import lift_chart, map_chart
+from augmint.report.differences import compared, excerpt
 from augmint.report.facts import Cell, Effect, LiftFacts, Report, Shown, SpaceMap, Strip
 from augmint.report.harm import fallen_classes, harmful_arms
 from augmint.report.names import printable
@@ -28,6 +29,7 @@ def render(report: Report) -> str:
         report=report,
         sections=_sections(report),
         strips=_by_label(report.strips),
+        texts=any(strip.child.texts for strip in (*report.strips, *(row.strip for row in report.rejections))),
         rejections=[(gate, list(rows)) for gate, rows in groupby(report.rejections, key=lambda row: row.gate)],
         map_svg=Markup(map_chart(report.map)) if report.map else "",
         map_words=_map_words(report.map) if report.map else "",
@@ -53,6 +55,8 @@ def _environment() -> Environment:
         "change": _change,
         "number": _number,
         "thumbnail": thumbnail,
+        "compared": compared,
+        "excerpt": excerpt,
         "share": lambda value: f"{value:.0%}",
         "words": lambda name: name.replace("_", " "),
         "short": _short,

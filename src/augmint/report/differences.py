@@ -1,0 +1,125 @@
+"""What of a child's text is its parent's, word by word: kept, gone, new.
+
+Longest matching runs of words and marks (Ratcliff and Obershelp, as in difflib); spaces belong to the word after them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+from augmint.report.facts import Shown, Strip
+
+MOST = 4000
+"""Characters of a text that are compared."""
+
+AROUND = 12
+"""Words that are shown on either side of a change, where what is kept is longer than that."""
+
+ALIKE = 1 / 3
+"""Share of words in common below which a comparison would be noise and the child is shown as it is."""
+
+_TOKEN = re.compile(r"\s*(?:\w+(?:['\u2019-]\w+)*|[^\w\s])|\s+$")
+_LINES = re.compile(r"\s*[\r\n]+\s*")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of text: kept, gone (the parent's alone) or new (the child's alone)."""
+
+    kind: Literal["kept", "gone", "new"]
+    text: str
+
+    @property
+    def words(self) -> str:
+        """The text without the space before it."""
+        return self.text.lstrip()
+
+    @property
+    def space(self) -> str:
+        """The space before it."""
+        return self.text[: len(self.text) - len(self.words)]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A text of a child, by the name of its column ("" for the only one), beside that of a parent.
+
+    Attributes:
+        column: its name.
+        pieces: in the order of the child's text; all new where it has little in common with the parents'.
+        parent: name of the parent that it is compared with; "" where it is not.
+    """
+
+    column: str
+    pieces: tuple[Piece, ...]
+    parent: str = ""
+
+
+def compared(strip: Strip) -> list[Compared]:
+    """Each text of a child against that of the parent that has most words in common with it."""
+    parents = [parent for parent, _ in strip.parents if parent.texts]
+    return [_nearest(column, text, parents) for column, text in strip.child.texts]
+
+
+def excerpt(text: str, most: int = 700) -> str:
+    """A text in one line, its end left out where it is long."""
+    line = one_line(text[: most + 1])
+    return f"{line[:most].rstrip()} \N{HORIZONTAL ELLIPSIS}" if len(text) > most else line
+
+
+def one_line(text: str) -> str:
+    """The text with marks where lines end, and spaces for tabs."""
+    return _LINES.sub(" \N{RETURN SYMBOL} ", text.strip()).replace("\t", " ")
+
+
+def differences(old: str, new: str) -> list[Piece]:
+    """What was kept, gone and new on the way from ``old`` to ``new``; the kept and new pieces together are ``new``."""
+    a, b = _TOKEN.findall(old), _TOKEN.findall(new)
+    pieces: list[Piece] = []
+    for kind, i, j, k, m in _matcher(a, b).get_opcodes():
+        if kind == "equal":
+            pieces.append(Piece("kept", "".join(b[k:m])))
+        else:
+            pieces += [Piece("gone", "".join(a[i:j]))] if j > i else []
+            pieces += [Piece("new", "".join(b[k:m]))] if m > k else []
+    return pieces
+
+
+def likeness(old: str, new: str) -> float:
+    """Share of words and marks in common, in order: 1 for the same text, 0 for none."""
+    return _matcher(_TOKEN.findall(old), _TOKEN.findall(new)).ratio()
+
+
+def _matcher(a: Sequence[str], b: Sequence[str]) -> SequenceMatcher[str]:
+    return SequenceMatcher(None, [word.strip() for word in a], [word.strip() for word in b], autojunk=False)
+
+
+def _nearest(column: str, text: str, parents: Sequence[Shown]) -> Compared:
+    child = one_line(text[:MOST])
+    others = [(parent.name, one_line(dict(parent.texts).get(column, "")[:MOST])) for parent in parents]
+    shares = [likeness(other, child) for _, other in others]
+    best = max(range(len(others)), key=shares.__getitem__, default=-1)
+    if best < 0 or shares[best] < ALIKE:
+        return Compared(column, (Piece("new", excerpt(text)),))
+    pieces = differences(others[best][1], child)
+    if len(text) > MOST:
+        pieces.append(Piece("kept", " \N{HORIZONTAL ELLIPSIS}"))
+    return Compared(column, tuple(_shortened(pieces)), others[best][0])
+
+
+def _shortened(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces with the middle of long kept ones left out."""
+    found = []
+    for number, piece in enumerate(pieces):
+        words = _TOKEN.findall(piece.text)
+        left = AROUND if number else 0
+        right = AROUND if number < len(pieces) - 1 else 0
+        if piece.kind == "kept" and len(words) > left + right + AROUND:
+            shown = [*words[:left], " \N{HORIZONTAL ELLIPSIS}", *words[len(words) - right :]]
+            piece = Piece("kept", "".join(shown))
+        found.append(piece)
+    return found

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 import pickle
 
+import numpy as np
 import pytest
+from table_data import KINDS, copy, facts, fault, put, read, scan
 
-from augmint.core.errors import DataError
 from augmint.core.types import ReadOptions, Sample
-from augmint.formats import detect
-from augmint.formats.table_writing import layout_of, open_writer
-from augmint.formats.tables import Tables
+from augmint.formats.tables import Tables, restore
 
 ROWS = [
     {"text": 'a "good" film,\nreally', "label": "pos", "stars": 5},
@@ -22,74 +18,6 @@ ROWS = [
     {"text": "naïve \u2028 café", "label": "pos", "stars": 4},
     {"text": " spaced ", "label": "neg", "stars": None},
 ]
-KINDS = ["csv", "tsv", "jsonl", "ndjson", "csv.gz", "jsonl.gz", "parquet"]
-
-
-def dump(kind, rows):
-    """The bytes of a table, written by other libraries than ours."""
-    if kind == "parquet":
-        pa = pytest.importorskip("pyarrow")
-        parquet = pytest.importorskip("pyarrow.parquet")
-        out = io.BytesIO()
-        parquet.write_table(pa.Table.from_pylist(rows), out)
-        return out.getvalue()
-    if kind.endswith(".gz"):
-        return gzip.compress(dump(kind.removesuffix(".gz"), rows))
-    if kind in ("jsonl", "ndjson"):
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), delimiter="\t" if kind == "tsv" else ",")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def put(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(rows if isinstance(rows, bytes) else dump(path.name.split(".", 1)[1], rows))
-    return path
-
-
-def scan(path, **options):
-    assert detect(path) == Tables()
-    return Tables().scan(path, ReadOptions(**options))
-
-
-def read(path, **options):
-    return [Tables().load(entry) for entry in scan(path, **options).entries]
-
-
-def fault(path, code, **options):
-    with pytest.raises(DataError) as caught:
-        scan(path, **options)
-    assert caught.value.code == code and caught.value.exit_code == 2 and caught.value.expected and caught.value.do
-    return caught.value
-
-
-def facts_of(id_, group="", made=False):
-    facts = dict.fromkeys(("label_by", "scores", "note", "method", "model"), "")
-    return facts | {"is_synthetic": made, "id": id_, "group": group, "refs": [f"data:{id_}"], "label_weights": [1.0]}
-
-
-def copy(path, out, child='a child, "made"', **options):
-    """An output set: all rows as they were, and one child below those of train."""
-    found = scan(path, **options)
-    out.mkdir()
-    for split in found.splits:
-        entries = found.of(split)
-        layout = layout_of(entries, soft=False)
-        with (out / layout.file).open("wb") as file:
-            writer = open_writer(file, layout)
-            for entry in entries:
-                writer.original(Tables().load(entry), facts_of(entry.id, entry.group))
-            if split == "train" and child:
-                writer.child(Sample("", child), found.classes[0], facts_of("syn-1", made=True))
-            writer.close()
-    return out
-
-
-def facts(samples):
-    return [(s.content, s.target, s.group, s.split, s.spans) for s in samples]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,7 +36,7 @@ def test_every_kind_of_file(tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_reads_the_same(tmp_path, kind):
     path = put(tmp_path / f"reviews.{kind}", ROWS)
-    out = copy(path, tmp_path / "out")
+    out = copy(path, tmp_path / "out", 'a child, "made"')
     again = read(out)
     assert facts(again[:-1]) == facts(read(path)) and [s.id for s in again[:-1]] == [s.id for s in read(path)]
     assert (again[-1].content, again[-1].target, again[-1].id) == ('a child, "made"', "neg", "syn-1")
@@ -116,7 +44,7 @@ def test_what_is_written_reads_the_same(tmp_path, kind):
     assert facts(read(twice)) == facts(again)
     # The same bytes each time, and augmint's own columns are not doubled.
     name = next(out.iterdir()).name
-    assert (copy(path, tmp_path / "third") / name).read_bytes() == (out / name).read_bytes()
+    assert (copy(path, tmp_path / "third", 'a child, "made"') / name).read_bytes() == (out / name).read_bytes()
     if kind == "csv":
         assert (twice / name).read_text().split("\n")[0] == (out / name).read_text().split("\n")[0]
 
@@ -154,3 +82,140 @@ def test_splits_by_file_and_by_column(tmp_path):
     assert "bad.jsonl:2" in (wrong := fault(put(tmp_path / "bad.jsonl", rows), "split")).got
     assert "train" in wrong.do
     assert "train.jsonl:1" in fault(put(tmp_path / "x/train.jsonl", rows).parent, "split").got
+
+
+def test_a_pair_of_texts(tmp_path):
+    rows = [{"premise": f"p{i}", "hypothesis": f"h{i}", "label": i % 2} for i in range(3)]
+    path = put(tmp_path / "nli.csv", rows)
+    assert "'premise', 'hypothesis'" in (wrong := fault(path, "ambiguous-column")).got
+    assert "--text premise,hypothesis" in wrong.do
+    pairs = read(path, text="hypothesis,premise")
+    assert list(pairs[1].content.items()) == [("hypothesis", "h1"), ("premise", "p1")]
+    out = copy(path, tmp_path / "out", {"hypothesis": "new h", "premise": "new p"}, text="premise,hypothesis")
+    again = read(out, text="premise,hypothesis")
+    assert again[3].content == {"premise": "new p", "hypothesis": "new h"} and again[0].content == pairs[0].content
+
+
+COLUMNS = {
+    "only text": (["id", "stars", "words", "label"], "", "words"),
+    "in any case": (["Text", "Label"], "", "Text"),
+    "text before others": (["sentence", "text", "label"], "", "text"),
+    "as the user says": (["sentence", "text", "label"], "sentence", "sentence"),
+    "with a comma in its name": (["a,b", "text", "label"], "a,b", "a,b"),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_the_column_of_the_text(tmp_path, name):
+    columns, text, expected = COLUMNS[name]
+    rows = [{column: str(i) if column in ("id", "stars") else f"{column} {i}" for column in columns} for i in range(3)]
+    path = put(tmp_path / "a.csv", rows)
+    assert [s.content for s in read(path, text=text)] == [f"{expected} {i}" for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "code", "got", "do"),
+    [
+        (["sentence", "review", "label"], {}, "ambiguous-column", "'sentence', 'review'", "--text COLUMN"),
+        (["foo", "bar", "label"], {}, "ambiguous-column", "'foo', 'bar'", "--text COLUMN"),
+        (["text", "intent", "topic"], {}, "ambiguous-column", "'intent', 'topic'", "--label COLUMN"),
+        (["text", "mood"], {}, "missing-column", "'text', 'mood'", "--label COLUMN"),
+        (["text", "mood"], {"label": "moods"}, "missing-column", "'moods'", "did you mean 'mood'"),
+        (["text", "label"], {"text": "texts"}, "missing-column", "'texts'", "did you mean 'text'"),
+        (["text", "label"], {"text": "label", "label": "label"}, "ambiguous-column", "'label'", "--text"),
+        (["text", "label"], {"text": "text,text"}, "ambiguous-column", "twice", "correct"),
+        (["text", "label"], {"group": "author"}, "missing-column", "'author'", "--group COLUMN"),
+        (["text", "label"], {"spans": "tags"}, "missing-column", "'tags'", "--spans COLUMN"),
+    ],
+)
+def test_columns_that_are_not_clear_are_refused(tmp_path, columns, options, code, got, do):
+    path = put(tmp_path / "a.csv", [{column: f"{column} {i}" for column in columns} for i in range(3)])
+    wrong = fault(path, code, **options)
+    assert got in wrong.got and do in wrong.do and ("a.csv" in wrong.got or "--text" in wrong.got)
+
+
+LABELS = {
+    "whole numbers": ([2, 10, 2], ["10", "2"], int),
+    "truth values": ([True, False, True], ["False", "True"], bool),
+    "strings": (["b", "a", "b"], ["a", "b"], str),
+}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_keep_their_type(tmp_path, name, kind):
+    labels, classes, cell = LABELS[name]
+    path = put(tmp_path / f"a.{kind}", [{"text": f"t{i}", "label": label} for i, label in enumerate(labels)])
+    assert list(scan(path).classes) == classes
+    out = copy(path, tmp_path / "out")
+    assert [s.target for s in read(out)] == [*map(str, labels), classes[0]]
+    if kind == "jsonl":
+        last = json.loads((out / "train.jsonl").read_text().splitlines()[-1])
+        assert type(last["label"]) is cell and str(last["label"]) == classes[0]
+
+
+def test_whole_numbers_that_pandas_made_floats_of(tmp_path):
+    rows = [{"text": f"t{i}", "label": label} for i, label in enumerate([1.0, 0.0, None])]
+    found = scan(put(tmp_path / "a.parquet", rows))
+    assert found.classes == ("0", "1") and found.unreadable == (("a.parquet:2", "an empty cell: 'label'"),)
+    assert [s.target for s in read(copy(tmp_path / "a.parquet", tmp_path / "out"))] == ["1", "0", "0"]
+
+
+def test_class_order_beside_the_tables(tmp_path):
+    folder = put(tmp_path / "set" / "train.jsonl", [{"text": "a", "label": "y"}, {"text": "b", "label": "x"}]).parent
+    assert scan(folder).classes == ("x", "y")
+    (folder / "classes.txt").write_text("z\ny\nx\n")
+    found = scan(folder)
+    assert found.classes == ("z", "y", "x") and "1 empty classes: 'z'" in found.warnings
+    assert [entry.target for entry in found.entries] == ["y", "x"] and list(found.entries.codes) == [1, 2]
+    (folder / "classes.txt").write_text("y\n")
+    assert "'x' is not listed" in fault(folder, "class-list").got
+
+
+def test_groups(tmp_path):
+    rows = [{"text": f"t{i}", "label": "ab"[i % 2], "group": f"g{i // 2}", "author": 7} for i in range(4)]
+    path = put(tmp_path / "a.jsonl", rows)
+    assert [s.group for s in read(path)] == ["g0", "g0", "g1", "g1"]
+    assert [s.group for s in read(path, group="author")] == ["7"] * 4
+    again = copy(path, tmp_path / "out")
+    assert facts(read(again))[:4] == facts(read(path))
+    # Numbers stay numbers, and what children are of is beside them, in a column of ours.
+    out = copy(path, tmp_path / "numbers", group="author")
+    first = json.loads((out / "train.jsonl").read_text().splitlines()[0])
+    assert first["author"] == 7 and first["augmint_group"] == "7" and first["group"] == "g0"
+    assert [s.group for s in read(out)] == ["7"] * 4 + [""]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_spans(tmp_path, kind):
+    tags = [{"start": 0, "end": 3, "label": "X"}]
+    cells = [json.dumps(tags), "[]"] if kind == "csv" else [tags, []]
+    rows = [{"text": f"abc {i}", "label": "l", "tags": cell} for i, cell in enumerate(cells)]
+    path = put(tmp_path / f"a.{kind}", rows)
+    assert [s.spans for s in read(path, spans="tags")] == [((0, 3, "X"),), ()]
+    assert [s.spans for s in read(path)] == [(), ()]
+    out = copy(path, tmp_path / "out", "new abc", ((4, 7, "X"),), spans="tags")
+    assert [s.spans for s in read(out, spans="tags")] == [((0, 3, "X"),), (), ((4, 7, "X"),)]
+
+
+def test_a_stored_child_is_restored(tmp_path):
+    for sample in (Sample("", "a\n\u2028b", spans=((0, 1, "X"),)), Sample("", {"b": "x", "a": "y"})):
+        again = restore(Tables().dump(sample))
+        assert (again.content, again.spans) == (sample.content, sample.spans)
+    assert Tables().dump(Sample("x", "é", "t")) == '{"content": "é"}\n'.encode()
+
+
+def test_a_pool_needs_no_label_and_no_split(tmp_path):
+    rows = [{"sentence": f"t{i}", "split": "whatever"} for i in range(3)]
+    found = scan(put(tmp_path / "pool.csv", rows), unlabelled=True)
+    assert [entry.target for entry in found.entries] == [None] * 3 and not found.classes
+    assert found.splits == ("train",) and list(found.entries.codes) == [-1] * 3
+
+
+def test_a_part_of_the_entries(tmp_path):
+    entries = scan(put(tmp_path / "a.csv", ROWS)).entries
+    assert [entry.id for entry in entries[1:3]] == [entry.id for entry in list(entries)[1:3]]
+    assert entries[-1].id == "a.csv:6" and len(entries[::2]) == 2
+    assert [entry.id for entry in entries.take(np.array([3, 0]))] == ["a.csv:6", "a.csv:2"]
+    with pytest.raises(IndexError):
+        entries[4]

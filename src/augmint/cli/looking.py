@@ -8,26 +8,31 @@ from pathlib import Path
 
 from augmint.cli.show import console_of, show_page
 from augmint.core.errors import UsageError
+from augmint.pipeline.inspect import Inspection
 from augmint.pipeline.inspect import inspect as inspect_data
 from augmint.pipeline.replay import replay as replay_child
 from augmint.pipeline.reporting import report as write_report
 from augmint.pipeline.verify import verify as verify_folder
 
 _SHOWN = 10
+_SCOPE = {
+    "image": "scope: image classification; boxes, masks and keypoints are refused (they would no longer fit)",
+    "text": "scope: classification of texts and pairs of texts; spans are carried along by classic-text alone",
+}
 
 
 def inspect(args: argparse.Namespace) -> int:
     """``augmint inspect``."""
     console = console_of(args)
     with console.progress() as progress:
-        found = inspect_data(args.data, label=args.label, group=args.group, near=args.near, progress=progress)
+        columns = {"label": args.label, "group": args.group, "text": args.text, "spans": args.spans}
+        found = inspect_data(args.data, **columns, near=args.near, progress=progress)
     console.json({**dataclasses.asdict(found), "exit_code": found.exit_code})
     console.text(found.layout)
     splits = list(found.counts)
     classes = list(found.counts[splits[0]]) if splits else []
     console.table(["class", *splits], [[name, *(found.counts[split][name] for split in splits)] for name in classes])
-    shapes = ", ".join(f"{shape} ({count})" for shape, count in found.shapes.items())
-    console.text(f"imbalance {found.imbalance:.1f} : 1; shapes: {shapes or 'none'}")
+    console.text(f"imbalance {found.imbalance:.1f} : 1; {_sizes(found)}")
     groups = {"duplicates": found.duplicates, "same content, other label": found.conflicts, "LEAK": found.leaks}
     for word, ids in groups.items():
         for group in ids[:_SHOWN]:
@@ -46,8 +51,17 @@ def inspect(args: argparse.Namespace) -> int:
         console.warn(f"warning: {warning}")
     if found.imbalance > 1.5:
         console.text(f"to balance the classes: augmint run {args.data} -o OUT --strategy auto")
-    console.text("scope: image classification; boxes, masks and keypoints are refused (they would no longer fit)")
+    console.text(_SCOPE[found.modality])
     return found.exit_code
+
+
+def _sizes(found: Inspection) -> str:
+    """Shapes of pictures, or lengths of texts, in one line."""
+    if found.modality == "text":
+        sizes = (f"{name} {n['min']} to {n['max']}, median {n['median']:g}" for name, n in found.lengths.items())
+        return "; ".join(sizes) or "no text"
+    shapes = ", ".join(f"{shape} ({count})" for shape, count in found.shapes.items())
+    return f"shapes: {shapes or 'none'}"
 
 
 def report(args: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
+from weakref import finalize
 
 from augmint.core.errors import DataError, SampleError
 from augmint.formats.byte_lines import MAX_LINE_BYTES, numbered_lines, open_bytes, text_start
@@ -32,6 +33,7 @@ class Delimited(TableFile):
         csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
         self.path, self.delimiter = path, delimiter
         self._file = open_bytes(path)
+        finalize(self, self._file.close)
         lines = _Lines(self._file, text_start(path, self._file), 1)
         try:
             header = next(cells for cells in self._reader(lines) if cells)

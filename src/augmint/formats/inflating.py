@@ -111,7 +111,9 @@ class Inflated(io.RawIOBase):
                 data = state.inflate.decompress(chunk, missing)
             except zlib.error as error:
                 raise self._damaged(str(error)) from error
-            state.at = self._raw.tell() - len(state.inflate.unconsumed_tail) - len(state.inflate.unused_data)
+            # At the end of a member the tail may hold once more what is in unused_data.
+            rest = state.inflate.unused_data if state.inflate.eof else state.inflate.unconsumed_tail
+            state.at = self._raw.tell() - len(rest)
             self._raw.seek(state.at)
             parts.append(data)
             missing -= len(data)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from weakref import finalize
 
 from augmint.core.errors import SampleError
 from augmint.formats.byte_lines import MAX_LINE_BYTES, numbered_lines, open_bytes, text_start
@@ -26,6 +27,7 @@ class JsonLines(TableFile):
         """
         self.path = path
         self._file = open_bytes(path)
+        finalize(self, self._file.close)
         self._start = text_start(path, self._file)
         first = (row.cells for row in islice(self.rows(), _PEEK) if row.cells)
         self.columns = tuple(dict.fromkeys(name for cells in first for name in cells))

@@ -6,8 +6,8 @@ to the longest of a batch (batches of 32 and of 8, the quicker one counts), forw
 transformers' `encode` sorts as well, in batches of 32. Bounds: at least 0.95 of the loop's sentences a second and all of
 sentence-transformers', in float32 and in bfloat16; rows equal to 1e-5 in float32.
 
-augmint's rows have the same bits beside any neighbours, so it pads widths to multiples of eight and batches to eight
-rows. `--unit 64` measures it in calls of 64, as a run does.
+augmint's rows have the same bits beside any neighbours: texts of equal length share a batch and nothing is padded.
+"augmint, units" is the same in calls of 64 texts, as a run makes them.
 
     pip install --no-deps --target /tmp/site sentence-transformers
     AUGMINT_DATA=../shared/data python benchmarks/text_encoding.py --site /tmp/site    # results/text_encoding.json
@@ -130,7 +130,7 @@ def main() -> int:
     """Measure and write; 1 when a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", default="", help="folder with sentence-transformers, where it is not installed")
-    parser.add_argument("--count", type=int, default=1500)
+    parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--unit", type=int, default=64)
     parser.add_argument("--out", type=Path, default=RESULTS)

@@ -5,6 +5,7 @@ import random
 import shutil
 import socket
 import sys
+from dataclasses import replace
 from importlib.resources import files as resources
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from augmint.core.errors import DataError, ModelError
 from augmint.core.types import Sample
 from augmint.models import hub, load_encoder, text
 from augmint.models.inputs import BATCH
-from augmint.models.text import TextEncoder, buckets, load_folder, pooled
+from augmint.models.text import TextEncoder, buckets, equals, load_folder, pooled, products_are_steady
 
 WORDS = (
     *("the", "cat", "sat", "on", "a", "mat", "while", "some", "old", "dog", "ran", "far", "away"),
@@ -47,10 +48,12 @@ def of(folder: Path) -> dict[str, Path]:
     return {name: folder / name for name in names}
 
 
-@pytest.fixture(scope="module")
-def encoder(folder: Path) -> TextEncoder:
+@pytest.fixture(scope="module", params=[False, True], ids=["batches of 8", "any batch"])
+def encoder(folder: Path, request: pytest.FixtureRequest) -> TextEncoder:
     tokenizer, net = load_folder(of(folder))
-    return TextEncoder("bert@0", 64, tokenizer, lambda x: pooled(net, x), 32)
+    if request.param and not products_are_steady(net, "cpu"):
+        pytest.skip("here a row's bits depend on the size of its batch")
+    return TextEncoder("bert@0", 64, tokenizer, lambda x: pooled(net, x), 32, steady=request.param)
 
 
 def sentences(count: int, longest: int = 50) -> list[str]:
@@ -93,6 +96,42 @@ def test_buckets_cover_all_rows_once_and_always_pad() -> None:
         assert all(width - 8 <= lengths[row] < width for row in rows)
         seen += rows
     assert sorted(seen) == list(range(300))
+
+
+@pytest.mark.parametrize(("tokens", "most"), [(0, {3: 8, 64: 8}), (512, {3: 170, 64: 8}), (2048, {3: 682, 64: 32})])
+def test_texts_of_equal_length_share_a_batch(tokens: int, most: dict[int, int]) -> None:
+    lengths = [3] * 1000 + [64] * 33
+    found = list(equals(lengths, tokens))
+    assert sorted(row for _, rows in found for row in rows) == list(range(1033))
+    assert all({lengths[row] for row in rows} == {width} for width, rows in found)
+    assert {width: max(len(rows) for w, rows in found if w == width) for width in most} == most
+
+
+def test_batches_of_any_size_are_used_only_where_no_row_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(24, 40), torch.nn.Linear(40, 24))
+    kernel, seen = torch.nn.functional.linear, []
+
+    def by_size(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(weight.shape))
+        out = kernel(rows, weight, bias)
+        return out if len(rows) > 100 or weight.shape == (40, 24) else out.nextafter(out + 1)
+
+    monkeypatch.setattr(text, "linear", by_size)
+    text._steady.cache_clear()
+    assert not products_are_steady(net, "cpu") and set(seen) == {(24, 40)}
+    assert not products_are_steady(net, "cuda") and not products_are_steady(torch.nn.Sequential(), "cpu")
+    monkeypatch.setattr(text, "linear", lambda rows, weight, bias: (rows[:, None] * weight).sum(2) + bias)
+    text._steady.cache_clear()
+    assert products_are_steady(net, "cpu"), "sums of each row alone"
+    text._steady.cache_clear()
+
+
+def test_minilm_in_batches_of_any_size_and_of_eight(minilm: dict[str, Path]) -> None:
+    free, texts = load_encoder("all-MiniLM-L6-v2"), [*sentences(60), *(["cat sat"] * 40)]
+    assert isinstance(free, TextEncoder)
+    if not free.steady:
+        pytest.skip("here a row's bits depend on the size of its batch")
+    assert free.encode(texts).tobytes() == replace(free, steady=False).encode(texts).tobytes()
 
 
 def test_hostile_neighbours_of_verified_files_are_not_looked_at(

@@ -31,15 +31,15 @@ def as_samples(items: Items) -> list[Sample]:
     return [item if isinstance(item, Sample) else Sample(str(i), item) for i, item in enumerate(items)]
 
 
-def run(net: Callable[[Tensor], Tensor], x: Tensor, device: str) -> F32:
-    """``net(x)`` for x (n, ...), n <= BATCH, as (n, ...) float32, each row independent of the others, bit for bit.
+def run(net: Callable[[Tensor], Tensor], x: Tensor, device: str, batch: int = BATCH) -> F32:
+    """``net(x)`` for x (n, ...), n <= batch, as (n, ...) float32, each row independent of the others, bit for bit.
 
     CPU kernels choose their blocking by the batch size, so the same image differs in the last bits between a batch
     of 1, 8 and 32 (measured: 2.6e-6 in a latent). With a fixed batch, filled up with zeros, a row has the same
     bits at every position and beside every neighbour; 8 is as fast per image as 32. The number of intra-op threads
     still shows in the last bits: a run fixes it in its plan.
     """
-    blank = x.new_zeros(BATCH - len(x), *x.shape[1:])
+    blank = x.new_zeros(batch - len(x), *x.shape[1:])
     # TF32 convolutions would keep 10 bits of mantissa, and a benchmarked kernel may differ from run to run.
     exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
     with torch.inference_mode(), exact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import normalize
+from torch import Tensor, nn
+from torch.nn.functional import linear, normalize
 
 from augmint.core.errors import DataError, ModelError
 from augmint.core.protocols import Encoder
@@ -25,7 +26,13 @@ from augmint.models.inputs import BATCH, Items, as_samples, run
 from augmint.numerics.texts import texts_of
 
 STEP = 8
-"""Widths of batches are multiples of this many tokens."""
+"""Widths of padded batches are multiples of this many tokens."""
+
+TOKENS = 512
+"""Tokens of a batch, about: more are no quicker for each."""
+
+FEWEST = 16
+"""Tokens of the smallest batch that is as good as any other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +46,7 @@ class TextEncoder(Encoder):
         embed: (n, 3, T) token numbers, mask of 0 and 1, and which text of a pair -> (n, d) of unit length.
         dims: d.
         device: where ``embed`` lives.
-        most: widest batch the network has positions for.
+        steady: whether a text's row has the same bits in batches of any size (`products_are_steady`).
     """
 
     name: str
@@ -48,7 +55,7 @@ class TextEncoder(Encoder):
     embed: Callable[[Tensor], Tensor] = field(repr=False)
     dims: int
     device: str = "cpu"
-    most: int = 1 << 20
+    steady: bool = False
 
     @property
     def space(self) -> str:
@@ -58,8 +65,8 @@ class TextEncoder(Encoder):
     def encode(self, samples: Items) -> F32:
         """(n, d) float32 rows of unit length, bitwise independent of their neighbours in the batch.
 
-        Texts of similar length share a batch. The width of a batch depends on a text's own length only, and always
-        leaves something to mask, since attention takes another kernel when there is nothing.
+        Texts of equal length share a batch, so nothing is ever padded or masked. How many do is free where a row's
+        bits do not show it; elsewhere it is always BATCH, a text repeated where there are fewer.
         Raises DataError for content that is neither a string nor two strings by name.
         """
         texts = [texts_of(sample) for sample in as_samples(samples)]
@@ -67,13 +74,51 @@ class TextEncoder(Encoder):
         if not texts:
             return rows
         tokens, types = cut(self.tokenizer, texts, self.size)
-        for width, members in buckets([len(ids) for ids in tokens], self.most):
-            batch = pad([tokens[i] for i in members], width, self.tokenizer.pad_token_id or 0)
+        for width, members in equals([len(ids) for ids in tokens], TOKENS if self.steady else 0):
+            fewest = -(-FEWEST // width) if self.steady else BATCH
+            filled = [*members, *members[-1:] * (fewest - len(members))]
+            batch = pad([tokens[i] for i in filled], width, 0)
             if types:
-                second = pad([types[i] for i in members], width, 0)[:, :1]
-                batch = torch.cat([batch, second], 1)
-            rows[members] = run(self.embed, batch, self.device)
+                batch = torch.cat([batch, pad([types[i] for i in filled], width, 0)[:, :1]], 1)
+            rows[members] = run(self.embed, batch, self.device, len(filled))[: len(members)]
         return rows
+
+
+def equals(lengths: list[int], tokens: int) -> Iterator[tuple[int, list[int]]]:
+    """(width, rows) of each batch: rows of the same length, as many as make ``tokens``, and never less than BATCH."""
+    widths: dict[int, list[int]] = {}
+    for row, length in enumerate(lengths):
+        widths.setdefault(length, []).append(row)
+    for width, rows in sorted(widths.items()):
+        together = max(BATCH, tokens // max(width, 1))
+        for start in range(0, len(rows), together):
+            yield width, rows[start : start + together]
+
+
+def products_are_steady(net: nn.Module, device: str) -> bool:
+    """Whether a row of a product with any of the network's matrices has the same bits among any number of rows.
+
+    From FEWEST rows on; below, kernels differ everywhere. It holds for float32 on CPUs with one thread that were seen;
+    it is tried with this machine's kernels on random rows, which costs as much as a few texts.
+    """
+    shapes = {tuple(layer.weight.shape) for layer in net.modules() if isinstance(layer, nn.Linear)}
+    kind = next((value.dtype for value in net.parameters()), torch.float32)
+    return bool(shapes) and device == "cpu" and _steady(frozenset(shapes), kind, torch.get_num_threads())
+
+
+@functools.cache
+def _steady(shapes: frozenset[tuple[int, int]], kind: torch.dtype, threads: int) -> bool:
+    rng = np.random.default_rng(0)
+    for outputs, inputs in sorted(shapes):
+        weight, bias, rows = (
+            torch.from_numpy(rng.standard_normal(shape, np.float32)).to(kind)
+            for shape in ((outputs, inputs), outputs, (TOKENS, inputs))
+        )
+        whole = linear(rows, weight, bias)
+        for count in (FEWEST, FEWEST + 1, 24, 37, 63, 100, 130, 256, 333):
+            if not torch.equal(linear(rows[-count:].clone(), weight, bias), whole[-count:]):
+                return False
+    return True
 
 
 def cut(tokenizer: Any, texts: Sequence[tuple[str, ...]], size: int) -> tuple[list[list[int]], list[list[int]]]:
@@ -101,18 +146,14 @@ def cut(tokenizer: Any, texts: Sequence[tuple[str, ...]], size: int) -> tuple[li
     return tokens, types if any(map(any, types)) else []
 
 
-def buckets(lengths: list[int], most: int = 1 << 20) -> Iterator[tuple[int, list[int]]]:
-    """(width, rows) of each batch: at most BATCH rows whose length + 1 rounds up to the same multiple of STEP.
-
-    No width is above ``most``; there, a text may fill the width, and one row less shares it, so that one is blank.
-    """
+def buckets(lengths: list[int]) -> Iterator[tuple[int, list[int]]]:
+    """(width, rows) of each batch: at most BATCH rows whose length + 1 rounds up to the same multiple of STEP."""
     widths: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
-        widths.setdefault(min(-(-(length + 1) // STEP) * STEP, most), []).append(row)
+        widths.setdefault(-(-(length + 1) // STEP) * STEP, []).append(row)
     for width, rows in sorted(widths.items()):
-        together = BATCH - (width == most)
-        for start in range(0, len(rows), together):
-            yield width, rows[start : start + together]
+        for start in range(0, len(rows), BATCH):
+            yield width, rows[start : start + BATCH]
 
 
 def pad(tokens: list[list[int]], width: int, filler: int) -> Tensor:
@@ -157,7 +198,8 @@ def load_text(card: Card, size: int, *, path: str | None, device: str) -> TextEn
     def embed(x: Tensor) -> Tensor:
         return pooled(net, x, space.call)
 
-    return TextEncoder(card.tag, size, tokenizer, embed, space.dims, device, space.most)
+    steady = products_are_steady(net, device)
+    return TextEncoder(card.tag, size, tokenizer, embed, space.dims, device, steady)
 
 
 def load_body(files: dict[str, Path], dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:

@@ -12,18 +12,24 @@ Entries come as the rows lie, train first, not sorted by id.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from augmint.core.errors import DataError, SampleError
 from augmint.core.protocols import Format, Modality
 from augmint.core.types import Entry, Listing, ReadOptions, Sample
+from augmint.formats.table_cells import Cutter
+from augmint.formats.table_columns import choose_columns
 from augmint.formats.table_file import gone
-from augmint.formats.table_folder import find_tables
+from augmint.formats.table_folder import find_tables, open_table
 from augmint.formats.table_rows import RowEntry
 from augmint.formats.table_scan import TableScan
 from augmint.formats.unsupported import check_path
+
+_PEEK = 100
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,28 @@ class Tables(Format):
         if sample.spans:
             facts["spans"] = [list(span) for span in sample.spans]
         return (json.dumps(facts, ensure_ascii=False) + "\n").encode()
+
+
+def originals(folder: Path, ids: Collection[str], options: ReadOptions) -> dict[str, str | dict[str, str]]:
+    """The content of training rows by their ids, in a data set that augmint wrote; what is not there is left out.
+
+    The rows are read one after the other until all are found; children, which come below the originals, are not looked
+    at.
+    """
+    found: dict[str, str | dict[str, str]] = {}
+    for source in find_tables(folder):
+        if source.split != "train" or len(found) == len(ids):
+            continue
+        file = open_table(source.path, source.kind)
+        first = [row.cells for row in islice(file.rows(), _PEEK) if row.cells is not None]
+        columns = choose_columns(str(source.path), file.columns, first, options)
+        cutter = Cutter(columns)
+        for row in file.rows((*columns.text, columns.id)):
+            if len(found) == len(ids):
+                break
+            if row.cells is not None and (id_ := cutter.id(row.cells)) in ids:
+                found[id_] = cutter.content(row.cells)
+    return found
 
 
 def restore(data: bytes) -> Sample:

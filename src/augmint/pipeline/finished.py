@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from augmint.core.errors import DataError, SampleError
+from augmint.core.types import ReadOptions
 from augmint.formats.images import read_image
+from augmint.formats.tables import originals, restore
 from augmint.pipeline.barrier import drawn_children
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.fitting import usable_rows
-from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.modality import MEDIA, Medium
 from augmint.pipeline.plan import rewriter_class, rewriter_names
 from augmint.report.facts import Shown
@@ -94,7 +96,9 @@ class Finished:
         if self.medium.name == "image":
             yield from (row for row in self._rows("train/metadata.jsonl") if row["is_synthetic"])
         else:
-            yield from (dict(child.facts) for child in drawn_children(self.manifest) if child.accepted)
+            yield from (
+                {**child.facts, "unit": child.unit} for child in drawn_children(self.manifest) if child.accepted
+            )
 
     def rejects(self) -> Iterator[dict[str, Any]]:
         """Draws that a gate rejected."""
@@ -130,14 +134,40 @@ class Finished:
         """Children asked for in each class."""
         return children_per_class(self.before, self.plan["factor"], self.plan["strategy"])
 
+    def parents(self, rows: Rows) -> Mapping[str, Shown]:
+        """The parents of children by their names, with what there is to see of them."""
+        refs = dict.fromkeys(ref for row in rows for ref in row["refs"])
+        if self.medium.name == "image":
+            return {ref: self.shown(ref) for ref in refs}
+        ids = {ref.removeprefix("data:") for ref in refs if ref.startswith("data:")}
+        options = ReadOptions(self.plan["label"], self.plan["group"], text=self.plan.get("text", ""))
+        texts = originals(self.out, ids, options)
+        return {ref: Shown(ref, texts=by_column(texts.get(ref.removeprefix("data:"), {}))) for ref in refs}
+
     def shown(self, ref: str) -> Shown:
         """A parent with its picture: an original of this folder; others are shown by name alone."""
         row = self._originals.get(ref.removeprefix("data:")) if ref.startswith("data:") else None
         return self.picture(ref, row["file_name"]) if row else Shown(ref)
 
     def child(self, row: dict[str, Any]) -> Shown:
-        """A child with its picture."""
-        return self.picture(row["id"], row["file_name"]) if "file_name" in row else Shown(row["id"])
+        """A child with its picture or its text."""
+        return self.picture(row["id"], row["file_name"]) if "file_name" in row else self.drawn(row)
+
+    def drawn(self, row: dict[str, Any]) -> Shown:
+        """A draw out of its unit, where the bytes of one that was rejected are alone."""
+        unit, name = self.manifest.load(row["unit"]), row["id"]
+        position = next((i for i, facts in enumerate(unit.rows[1:]) if facts["id"] == name), None)
+        if position is None:
+            return Shown(name)
+        arrays = unit.arrays()
+        start, stop = arrays["offsets"][position : position + 2]
+        stored = arrays["blob"][start:stop].tobytes()
+        if self.medium.name == "text":
+            return Shown(name, texts=by_column(restore(stored).content))
+        try:
+            return Shown(name, read_image(stored)[0])
+        except SampleError:
+            return Shown(name)
 
     def picture(self, name: str, file_name: str) -> Shown:
         """A file of ``train`` under a name; without picture where it cannot be read any more."""
@@ -179,3 +209,8 @@ class Finished:
             do="run the same command again: it writes the file anew",
             code="not-a-run",
         )
+
+
+def by_column(content: str | dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """(column, text) of each text of a sample."""
+    return tuple(content.items()) if isinstance(content, dict) else (("", content),)

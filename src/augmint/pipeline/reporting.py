@@ -194,4 +194,6 @@ def _missing(facts: Report, run: Finished | None) -> dict[str, str]:
 def _no_films(run: Finished) -> str:
     if not run.tally.first:
         return "nothing was minted"
+    if run.medium.name == "text":
+        return "texts are not decoded from places between two others"
     return f"{run.plan['method']} made no sample from two different real ones, so there is no way between parents"

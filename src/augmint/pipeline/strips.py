@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from augmint.core.errors import SampleError
 from augmint.core.seeds import stream
-from augmint.formats.images import read_image
 from augmint.pipeline.finished import Finished
 from augmint.pipeline.manifest import Rows
 from augmint.report.facts import Rejection, Shown, Strip
@@ -25,7 +23,8 @@ def strips_of(run: Finished) -> tuple[Strip, ...]:
     each = max(1, min(OF_A_CLASS, STRIPS // max(1, len(filled))))
     wanted = {run.classes[i]: some(made[i], each, "strips") for i in filled[:STRIPS]}
     chosen = _chosen(run.children(), "label", wanted)
-    return tuple(_strip(run, row, run.child(row)) for row in chosen)
+    parents = run.parents(chosen)
+    return tuple(_strip(row, run.child(row), parents) for row in chosen)
 
 
 def rejections_of(run: Finished) -> tuple[Rejection, ...]:
@@ -36,7 +35,9 @@ def rejections_of(run: Finished) -> tuple[Rejection, ...]:
     filled = {gate: count for gate, count in counts.items() if count}
     each = max(1, min(OF_A_GATE, REJECTS // max(1, len(filled))))
     wanted = {gate: some(count, each, "rejects") for gate, count in filled.items()}
-    return tuple(_rejection(run, row) for row in _chosen(run.rejects(), "gate", wanted))
+    chosen = _chosen(run.rejects(), "gate", wanted)
+    parents = run.parents(chosen)
+    return tuple(_rejection(row, run.drawn(row), parents) for row in chosen)
 
 
 def _chosen(rows: Iterable[dict[str, Any]], key: str, wanted: Mapping[str, list[int]]) -> Rows:
@@ -58,32 +59,18 @@ def some(total: int, count: int, what: str) -> list[int]:
     return [int(i) for i in sorted(stream(0, "report", what).choice(total, count, replace=False))]
 
 
-def _strip(run: Finished, row: dict[str, Any], child: Shown) -> Strip:
+def _strip(row: dict[str, Any], child: Shown, shown: Mapping[str, Shown]) -> Strip:
     weights = row.get("label_weights") or [1.0 / max(1, len(row["refs"]))] * len(row["refs"])
-    parents = tuple((run.shown(ref), float(weight)) for ref, weight in zip(row["refs"], weights, strict=True))
+    parents = tuple((shown[ref], float(weight)) for ref, weight in zip(row["refs"], weights, strict=True))
     scores = json.loads(row["scores"] or "{}") if isinstance(row["scores"], str) else row["scores"]
     return Strip(child, parents, row["label"], row.get("label_by", ""), scores, row.get("note", ""))
 
 
-def _rejection(run: Finished, row: dict[str, Any]) -> Rejection:
-    strip = _strip(run, row, _drawn(run, row))
+def _rejection(row: dict[str, Any], child: Shown, shown: Mapping[str, Shown]) -> Rejection:
+    strip = _strip(row, child, shown)
     score = row.get("score")
     threshold = row.get("threshold")
     missing = float("nan")
     return Rejection(
         strip, row["gate"], missing if score is None else score, missing if threshold is None else threshold
     )
-
-
-def _drawn(run: Finished, row: dict[str, Any]) -> Shown:
-    """A rejected draw; its bytes are in its unit alone."""
-    unit = run.manifest.load(row["unit"])
-    position = next((i for i, facts in enumerate(unit.rows[1:]) if facts["id"] == row["id"]), None)
-    if position is None:
-        return Shown(row["id"])
-    arrays = unit.arrays()
-    start, stop = arrays["offsets"][position : position + 2]
-    try:
-        return Shown(row["id"], read_image(arrays["blob"][start:stop].tobytes())[0])
-    except SampleError:
-        return Shown(row["id"])

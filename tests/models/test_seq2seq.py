@@ -28,17 +28,8 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "marian":
         pytest.importorskip("sentencepiece")
     folder = MAKERS[request.param](tmp_path_factory.mktemp(request.param))
-    sharpen(folder, 1.0 if request.param == "t5" else 6.0)
+    tiny_lms.sharpen(folder, 1.0 if request.param == "t5" else 6.0)
     return folder
-
-
-def sharpen(folder: Path, factor: float) -> None:
-    """Larger weights, so that random networks prefer something and differ from text to text."""
-    from safetensors.torch import load_file, save_file
-
-    path = folder / "model.safetensors"
-    big = {name: w * (factor if w.dim() == 2 and "shared" not in name else 1) for name, w in load_file(path).items()}
-    save_file(big, path, metadata={"format": "pt"})
 
 
 @pytest.fixture(scope="module")

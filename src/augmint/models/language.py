@@ -47,6 +47,12 @@ def last_of(ids: int | Sequence[int] | None) -> int | None:
     return ids if ids is None or isinstance(ids, int) else ids[-1]
 
 
+def ends_of(net: Any) -> list[int]:
+    """Tokens that end a text."""
+    ends = net.generation_config.eos_token_id
+    return [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+
+
 def most_tokens(net: Any) -> int:
     """Positions that the network knows; a great number where it knows distances only (T5)."""
     return int(getattr(net.config, "max_position_embeddings", None) or 2**20)

@@ -22,7 +22,7 @@ from augmint.core.types import F32
 from augmint.models.cards import Card
 from augmint.models.devices import pick_device
 from augmint.models.inputs import BATCH
-from augmint.models.language import continued, exactly, fitting, log_likelihoods, open_files, padded, uniforms
+from augmint.models.language import continued, ends_of, exactly, fitting, log_likelihoods, open_files, padded, uniforms
 from augmint.models.text import buckets
 from augmint.numerics.decoding import Decoding
 
@@ -84,7 +84,7 @@ class Seq2Seq:
             most = min(decoding.limit(width), fitting(self.net, 2**20))
             numbers = uniforms([rngs[i] for i in members], most) if decoding.draws else None
             inputs = self._prepared([states[i] for i in members], width)
-            tokens = continued(self.net, inputs, decoding, most, numbers, self._ends)
+            tokens = continued(self.net, inputs, decoding, most, numbers, ends_of(self.net))
             for row, i in zip(tokens[:, 1:].tolist(), members, strict=False):
                 texts[i] = self._read(row, marks)
         return texts
@@ -154,11 +154,6 @@ class Seq2Seq:
     @property
     def _filler(self) -> int:
         return int(self.net.generation_config.pad_token_id)
-
-    @property
-    def _ends(self) -> list[int]:
-        ends = self.net.generation_config.eos_token_id
-        return [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
 
 
 def load_seq2seq(card: Card, files: Mapping[str, Path], size: int, device: str) -> Seq2Seq:

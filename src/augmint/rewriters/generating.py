@@ -24,8 +24,11 @@ EXTRA = 40
 """Characters that a proposal may have beyond `longest` times those of its parent."""
 
 
+NOTHING = "fallback: its parent's text, nothing else was written"
+AGAIN = "fallback: its parent's text, which was written again"
+LONG = "fallback: its parent's text, what was written is too long"
 TOO_LONG = "fallback: its parent's text, which is longer than the model reads"
-"""`Proposal.fault` of a text that the model cannot read to its end."""
+"""Notes on children that are their parents again; the last is told by a method, as `Proposal.fault`."""
 
 
 class Piece(NamedTuple):
@@ -45,24 +48,19 @@ class Proposal(NamedTuple):
 
 @dataclass
 class Generating(Rewriter):
-    """A rewriter whose children are written by a model.
+    """A rewriter whose children are written by a model, one text a sample.
 
     Attributes:
-        part: of a pair, the one column to rewrite; "" for all, each by itself.
         tries: proposals for one text.
-        longest: most characters of a proposal, as a multiple of its parent's (and 40 more).
     """
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
-    takes_pairs: ClassVar[bool] = True
 
-    part: str = ""
     tries: int = 3
-    longest: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.tries < 1 or self.longest <= 0:
-            raise ValueError(f"tries = {self.tries}, longest = {self.longest}; tries >= 1 and longest > 0")
+        if self.tries < 1:
+            raise ValueError(f"tries = {self.tries} must be >= 1")
 
     @abstractmethod
     def propose(self, pieces: Sequence[Piece], rngs: Sequence[np.random.Generator]) -> list[Proposal]:
@@ -83,6 +81,28 @@ class Generating(Rewriter):
         """Whether a second try can differ from the first."""
         return True
 
+    def fault(self, text: str, parent: str) -> str:
+        """Why a proposal cannot be the child of this text; "" when it can."""
+        if not text:
+            return NOTHING
+        return AGAIN if same(text, parent) else ""
+
+    def tidied(self, text: str, parent: str) -> str:
+        """What is kept of a proposal's text."""
+        return tidy(text, parent)
+
+    def places(self, sample: Sample) -> list[int]:
+        """Which of the sample's texts are rewritten; raises DataError for a sample that the method cannot take."""
+        refuse_spans(sample)
+        if isinstance(sample.content, dict):
+            raise DataError(
+                f"sample {sample.id!r} of {len(sample.content)} texts ({', '.join(sample.content)})",
+                expected="one text a sample: this method would lose what holds between them",
+                do="use a method that rewrites (span-infill, paraphrase, round-trip, endpoint), with part: COLUMN",
+                code="pair",
+            )
+        return [0]
+
     def rewrite(self, samples: Sequence[Sample], rngs: Sequence[np.random.Generator]) -> list[Sample]:
         """One child for each sample."""
         return [child.sample for child in self.children(samples, rngs)]
@@ -90,38 +110,11 @@ class Generating(Rewriter):
     def children(self, samples: Sequence[Sample], rngs: Sequence[np.random.Generator]) -> list[Child]:
         """One child for each sample, with a note where its text is its parent's."""
         self.check()
-        at = [self._places(sample) for sample in samples]
+        at = [self.places(sample) for sample in samples]
         pieces = [Piece(texts_of(sample)[i], sample) for sample, own in zip(samples, at, strict=True) for i in own]
         seeds = [seed for rng, own in zip(rngs, at, strict=True) for seed in rng.integers(0, 2**63 - 1, len(own))]
         settled = iter(self._settled(pieces, [np.random.default_rng(seed) for seed in seeds]))
         return [_child(sample, own, [next(settled) for _ in own]) for sample, own in zip(samples, at, strict=True)]
-
-    def _places(self, sample: Sample) -> list[int]:
-        """Which of the sample's texts are rewritten."""
-        if sample.spans:
-            raise DataError(
-                f"sample {sample.id!r} with labelled spans",
-                expected="texts without spans: what is written anew has no place for them",
-                do="use --method classic, which carries spans along, or leave the spans column out",
-                code="spans",
-            )
-        columns = list(sample.content) if isinstance(sample.content, dict) else []
-        if columns and not self.takes_pairs:
-            raise DataError(
-                f"sample {sample.id!r} of {len(columns)} texts ({', '.join(columns)})",
-                expected="one text a sample: this method would lose what holds between them",
-                do="use a method that rewrites (span-infill, paraphrase, round-trip, endpoint), with part: COLUMN",
-                code="pair",
-            )
-        if self.part and columns and self.part not in columns:
-            raise DataError(
-                f"part {self.part!r}, sample {sample.id!r} has {', '.join(columns)}",
-                expected="a text column of the data",
-                do="correct part",
-                code="unknown-part",
-            )
-        texts = texts_of(sample)
-        return [columns.index(self.part)] if self.part and columns else list(range(len(texts)))
 
     def _settled(self, pieces: Sequence[Piece], rngs: Sequence[np.random.Generator]) -> list[tuple[Proposal, str]]:
         """Text and note of each piece."""
@@ -130,24 +123,58 @@ class Generating(Rewriter):
         for _ in range(self.tries if self.varies else 1):
             proposals = self.propose([pieces[i] for i in todo], [rngs[i] for i in todo]) if todo else []
             for i, proposal in zip(todo, proposals, strict=True):
-                text, parent = self.tidied(proposal.text, pieces[i].text), pieces[i].text
-                fault = proposal.fault or self._fault(text, parent)
+                parent = pieces[i].text
+                text = self.tidied(proposal.text, parent)
+                fault = proposal.fault or self.fault(text, parent)
                 found[i] = (Proposal(parent), fault) if fault else (proposal._replace(text=text), "")
             todo = [i for i in todo if found[i][1]]
         return found
 
-    def tidied(self, text: str, parent: str) -> str:
-        """What is kept of a proposal's text."""
-        return tidy(text, parent)
 
-    def _fault(self, text: str, parent: str) -> str:
-        if not text:
-            return "fallback: its parent's text, nothing else was written"
-        if same(text, parent):
-            return "fallback: its parent's text, which was written again"
-        if len(text) > self.longest * len(parent) + EXTRA:
-            return "fallback: its parent's text, what was written is too long"
-        return ""
+@dataclass
+class Rewording(Generating):
+    """A rewriter that says what a text says in other words, so that each text of a pair can be rewritten by itself.
+
+    Attributes:
+        part: of a pair, the one column to rewrite; "" for all, each by itself.
+        longest: most characters of a proposal, as a multiple of its parent's (and 40 more).
+    """
+
+    part: str = ""
+    longest: float = 2.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.longest <= 0:
+            raise ValueError(f"longest = {self.longest} must be > 0")
+
+    def fault(self, text: str, parent: str) -> str:
+        """Why a proposal cannot be the child of this text; "" when it can."""
+        return super().fault(text, parent) or (LONG if len(text) > self.longest * len(parent) + EXTRA else "")
+
+    def places(self, sample: Sample) -> list[int]:
+        """Which of the sample's texts are rewritten."""
+        refuse_spans(sample)
+        columns = list(sample.content) if isinstance(sample.content, dict) else []
+        if self.part and columns and self.part not in columns:
+            raise DataError(
+                f"part {self.part!r}, sample {sample.id!r} has {', '.join(columns)}",
+                expected="a text column of the data",
+                do="correct part",
+                code="unknown-part",
+            )
+        return [columns.index(self.part)] if self.part and columns else list(range(len(texts_of(sample))))
+
+
+def refuse_spans(sample: Sample) -> None:
+    """Raises DataError for a sample with labelled spans."""
+    if sample.spans:
+        raise DataError(
+            f"sample {sample.id!r} with labelled spans",
+            expected="texts without spans: what is written anew has no place for them",
+            do="use --method classic-text, which carries spans along, or leave the spans column out",
+            code="spans",
+        )
 
 
 def check_model(method: Rewriter, lm: Any) -> None:

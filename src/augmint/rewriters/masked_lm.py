@@ -27,12 +27,12 @@ from augmint.numerics.texts import texts_of
 from augmint.rewriters import conditions
 from augmint.rewriters.choosing import Chance
 from augmint.rewriters.filling import Draft, fill
-from augmint.rewriters.generating import Generating, Piece, Proposal
+from augmint.rewriters.generating import Piece, Proposal, Rewording
 from augmint.rewriters.slots import slots_of
 
 
 @dataclass
-class MaskedWords(Generating):
+class MaskedWords(Rewording):
     """Words of a text replaced by what a masked language model finds likely in their place.
 
     Attributes:
@@ -83,7 +83,7 @@ class MaskedWords(Generating):
         """Fit a conditioned model to the texts and their labels; nothing is learned without a condition."""
         self.check()
         if self.condition != "none":
-            texts = [(texts_of(sample)[i], sample) for sample in samples for i in self._places(sample)]
+            texts = [(texts_of(sample)[i], sample) for sample in samples for i in self.places(sample)]
             self.load(conditions.learn(self.lm, self.condition, texts, rng, self.steps, self.rate))
         return self
 

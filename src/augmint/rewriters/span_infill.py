@@ -24,14 +24,14 @@ import numpy as np
 
 from augmint.core.errors import UsageError
 from augmint.numerics.decoding import Decoding
-from augmint.rewriters.generating import TOO_LONG, Generating, Piece, Proposal
+from augmint.rewriters.generating import TOO_LONG, Piece, Proposal, Rewording
 
 Spans = list[tuple[int, int]]
 """(first word, first word after it) of each gap, in order, none touching the next."""
 
 
 @dataclass
-class SpanInfill(Generating):
+class SpanInfill(Rewording):
     """Cut spans of words out and let T5 or BART fill the gaps.
 
     Attributes:

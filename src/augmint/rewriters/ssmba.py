@@ -17,13 +17,13 @@ import numpy as np
 
 from augmint.rewriters.choosing import Chance
 from augmint.rewriters.filling import Draft, allowed, fill
-from augmint.rewriters.generating import Generating, Piece, Proposal
+from augmint.rewriters.generating import Piece, Proposal, Rewording
 from augmint.rewriters.masked_lm import count
 from augmint.rewriters.slots import slots_of
 
 
 @dataclass
-class Ssmba(Generating):
+class Ssmba(Rewording):
     """Texts corrupted and rebuilt by a masked language model (SSMBA).
 
     Attributes:

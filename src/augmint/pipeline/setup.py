@@ -18,7 +18,7 @@ from augmint.core.seeds import stream
 from augmint.core.types import SPLIT_NAMES, Entries, Entry, Listing, ReadOptions
 from augmint.core.version import __version__
 from augmint.formats import detect
-from augmint.models import Card, choose_size
+from augmint.models import Card, choose_size, get_card
 from augmint.models import working_size as check_size
 from augmint.models.devices import pick_device
 from augmint.pipeline.counts import children_per_class
@@ -185,8 +185,11 @@ def survey(plan: Plan, inputs: Inputs, manifest: Manifest, device: str = "cpu") 
 
 
 def _weights(card: Card | None) -> set[str]:
-    """Hashes of the weight files of a model."""
-    return {file.sha256 for file in (card.files if card else ()) if file.name.endswith(".safetensors")}
+    """Hashes of the weight files of a model and of the one that it is put on."""
+    if card is None:
+        return set()
+    own = {file.sha256 for file in card.files if file.name.endswith(".safetensors")}
+    return own | (_weights(get_card(card.body)) if card.body else set())
 
 
 def check_media(room: Room, medium: Medium, inputs: Inputs) -> None:
@@ -254,10 +257,13 @@ def identity(setup: Setup) -> dict[str, object]:
 
 
 def fingerprint(card: Card | None) -> str:
-    """What a model is known by: the hash of its only file, or of the hashes of all its files; "" for none."""
-    if card is None or len(card.files) == 1:
-        return card.weights.sha256 if card else ""
-    return sha256("".join(f"{file.sha256}  {file.name}\n" for file in card.files).encode())
+    """What a model is known by: the hash of its only file, or of the hashes of all that it is made of; "" for none."""
+    if card is None:
+        return ""
+    files = [*card.files, *(get_card(card.body).files if card.body else ())]
+    if len(files) == 1:
+        return card.weights.sha256
+    return sha256("".join(f"{file.sha256}  {file.name}\n" for file in files).encode())
 
 
 def _digest(listed: Sequence[Entry], read: Sequence[Entry]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
@@ -19,6 +20,7 @@ from augmint.core.seeds import stream_key
 from augmint.core.types import F32, Bool, Entry, Latents, Sample
 from augmint.formats import TABLE as FORMATS
 from augmint.models import load_encoder, load_lm
+from augmint.pipeline.fitting import usable_rows
 from augmint.pipeline.judging import Bench, Blind, Parents
 from augmint.pipeline.making import Maker, Places
 from augmint.pipeline.manifest import Manifest, Rows, dump_json, sha256
@@ -242,14 +244,13 @@ class DrawWorker:
     def draw(self, job: DrawJob) -> tuple[Arrays, Rows]:
         """Arrays and rows of a unit: the first row is the job, the others are children in the order drawn."""
         samples = [unchanged(self.format, anchor) for anchor in job.anchors]
-        bench = self._bench(job)
-        latents = self._latents(job, bench)
+        latents = self._latents(job)
         slots = np.arange(len(samples))
         drawn = Drawn([job_row(job)])
         for attempt in range(self.room.plan.max_tries):
             if not len(slots):
                 break
-            kept = self._attempt(job, attempt, slots, latents.take(slots), samples, bench, drawn)
+            kept = self._attempt(job, attempt, slots, latents.take(slots), samples, drawn)
             slots = slots[~kept]
         return drawn.arrays(), drawn.rows
 
@@ -260,7 +261,6 @@ class DrawWorker:
         slots: np.ndarray,
         anchors: Latents,
         samples: Sequence[Sample],
-        bench: Bench,
         drawn: Drawn,
     ) -> Bool:
         """One child for each open slot; returns which of them passed the row gates."""
@@ -268,6 +268,7 @@ class DrawWorker:
         made = self.maker.make(Places(anchors, likes, (job.label, job.index, job.round, attempt), slots.tolist()))
         ids = [child_id(seed, job, attempt, int(slot)) for slot in slots]
         features = self.judge.encode(made.children)
+        bench = self._bench(job, made.parents)
         verdicts = bench.judge(ids, features, made.parents)
         for i, child in enumerate(made.children):
             data = self.format.dump(child)
@@ -279,22 +280,28 @@ class DrawWorker:
         drawn.features.append(features[kept])
         return kept
 
-    def _bench(self, job: DrawJob) -> Bench:
-        """The bench, which knows the labels of the parents that the children can have."""
+    def _bench(self, job: DrawJob, parents: Sequence[Parents]) -> Bench:
+        """The bench with the labels of these parents: those of a unit's anchors are at hand, others are read."""
         if not self.room.plan.rewrites:
             return self.bench
         facts = ({"id": a.entry.id, "target": job.label, "group": a.entry.group} for a in job.anchors)
-        return self.bench.knowing(facts)
+        bench = self.bench.knowing(facts)
+        return bench if all(ref in bench.labels for own in parents for ref, _ in own) else self._knowing_all
 
-    def _latents(self, job: DrawJob, bench: Bench) -> Latents:
+    @cached_property
+    def _knowing_all(self) -> Bench:
+        return self.bench.knowing(usable_rows(self.room.manifest))
+
+    def _latents(self, job: DrawJob) -> Latents:
         """Rows of the anchors; zeros where the method works on samples."""
         ids = np.array([anchor.entry.id for anchor in job.anchors])
-        y = np.stack([bench.labels[f"data:{id_}"] for id_ in ids])
+        classes = self.bench.classes
+        y = np.repeat([[float(name == job.label) for name in classes]], len(ids), axis=0).astype(np.float32)
         if self.room.plan.rewrites:
-            return Latents(ids, np.zeros((len(ids), 1), np.float32), y, classes=bench.classes)
+            return Latents(ids, np.zeros((len(ids), 1), np.float32), y, classes=classes)
         units = {name: self.room.manifest.load(name).array("z") for name in {a.unit for a in job.anchors}}
         z = np.stack([units[anchor.unit][anchor.row] for anchor in job.anchors])
-        return Latents(ids, z, y, classes=bench.classes, space=self.space)
+        return Latents(ids, z, y, classes=classes, space=self.space)
 
 
 def unchanged(reader: Format, row: Anchor) -> Sample:

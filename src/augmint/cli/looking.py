@@ -89,8 +89,9 @@ def verify(args: argparse.Namespace) -> int:
     if checked.against:
         for leak in checked.against.leaks:
             console.warn(f"LEAK: {leak.id} is a near copy of {leak.nearest} ({leak.score:.3f} < {leak.threshold:.3f})")
-        compared = f"{checked.against.compared} children compared with {checked.against.held_out} held-out pictures"
-        console.text(f"{compared}, {len(checked.against.leaks)} near copies")
+        found = checked.against
+        compared = f"{found.compared} children compared with {found.held_out} held-out {found.noun}"
+        console.text(f"{compared}, {len(found.leaks)} near copies")
     return checked.exit_code
 
 

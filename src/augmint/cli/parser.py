@@ -301,7 +301,7 @@ def _verify(commands: Commands[_Parser], name: str) -> None:
     parser = _command(
         commands,
         name,
-        "check every byte of a run's folder; exit 1 if one differs, or if a child is a near copy of held-out pictures",
+        "check every byte of a run's folder; exit 1 if one differs, or if a child is a near copy of held-out samples",
         [
             "augmint verify more/",
             "augmint verify more/ --against test_photos/",
@@ -310,7 +310,7 @@ def _verify(commands: Commands[_Parser], name: str) -> None:
         _late("augmint.cli.looking", "verify"),
     )
     parser.add_argument("out", help="folder of a finished run")
-    parser.add_argument("--against", metavar="HELDOUT", help="held-out pictures that no child may be a near copy of")
+    parser.add_argument("--against", metavar="HELDOUT", help="held-out samples that no child may be a near copy of")
 
 
 def _replay(commands: Commands[_Parser], name: str) -> None:

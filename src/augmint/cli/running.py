@@ -18,6 +18,7 @@ from augmint.pipeline.auto import QUICK
 from augmint.pipeline.config import plan_from
 from augmint.pipeline.estimate import Estimate, estimate
 from augmint.pipeline.guard import leak_words
+from augmint.pipeline.modality import MEDIA
 from augmint.pipeline.plan import AUTO
 from augmint.pipeline.quickstart import quickstart as run_quickstart
 from augmint.pipeline.reporting import PAGE
@@ -85,7 +86,7 @@ def _show_result(console: Console, result: Result, seconds: float, **more: Any) 
     for note, count in result.fallbacks.items():
         console.text(f"{count} samples: {note}")
     if isinstance(result.leak_check, dict):
-        console.text(f"leak check: {leak_words(result.leak_check)}")
+        console.text(f"leak check: {leak_words(result.leak_check, MEDIA[result.modality].noun)}")
     if result.skipped:
         console.text(f"skipped {len(result.skipped)} of {result.total} inputs: see {result.out / 'skipped.jsonl'}")
     for problem in result.problems:

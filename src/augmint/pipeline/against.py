@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from augmint.core.errors import DataError, SampleError
 from augmint.core.protocols import Format
-from augmint.core.types import Entry, ReadOptions, Sample
-from augmint.evaluation.leaks import U8, LeakFinder
+from augmint.core.types import Entry, Listing, ReadOptions, Sample
 from augmint.formats import detect
 from augmint.formats.images import read_image
-from augmint.numerics.frames import small_maps
-from augmint.pipeline.guard import PRINT_UNIT, flagged
+from augmint.pipeline.barrier import ChildBytes, drawn_children
+from augmint.pipeline.finished import Finished
+from augmint.pipeline.guard import flagged
+from augmint.pipeline.modality import MEDIA, Medium
+from augmint.pipeline.prints import PRINTS, Finder
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.sources import open_heldout
 
 
 @dataclass(frozen=True)
 class NearCopy:
-    """A sample, the held-out picture it is a near copy of, and how near: the score is below the threshold."""
+    """A sample, the held-out sample it is a near copy of, and how near: the score is below the threshold."""
 
     id: str
     nearest: str
@@ -34,60 +34,87 @@ class NearCopy:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Samples compared with held-out pictures, and those that are near copies of one."""
+    """Samples compared with held-out ones, and those that are near copies of one; ``noun`` is what they are called."""
 
     compared: int
     held_out: int
     leaks: tuple[NearCopy, ...]
+    noun: str = "pictures"
 
 
 def compare_children(out: Path, heldout: Path, progress: Progress) -> Comparison:
     """The children of a finished folder against held-out data and the folder's own val and test.
 
     Raises:
-        DataError: there is no held-out picture that can be read, or the folder's metadata is damaged.
+        DataError: there is no held-out sample that can be read, it is of another modality, or the folder's metadata is
+            damaged.
     """
-    source, _ = open_heldout(heldout, ReadOptions())
-    apart = [sample for split in ("val", "test") for sample in _written(out / split, minted=False, word="data:")]
-    apart += _readable(detect(heldout), source.entries, "heldout:")
+    run, reader = Finished(out), detect(heldout)
+    if reader.modality != run.medium.name:
+        raise DataError(
+            f"--against {heldout}: {MEDIA[reader.modality].noun}, and the children are {run.medium.noun}",
+            expected=run.medium.noun,
+            do="check --against",
+            code="modality",
+        )
+    source, _ = open_heldout(heldout, ReadOptions(text=run.plan.get("text", "")))
     progress.stage("held-out", 1, "data set")
-    maps, refs = _maps(apart)
-    if not refs:
+    apart = [*_own_splits(run), *_readable(reader, source.entries, "heldout:")]
+    side = _Side.of(run.medium, apart)
+    if side is None:
         raise DataError(
             f"--against {heldout}: none of its {len(source.entries)} samples can be read",
-            expected="pictures",
+            expected=run.medium.noun,
             do="check --against",
             code="no-samples",
         )
     progress.advance(1)
-    return _compare(_written(out / "train", minted=True), LeakFinder(maps), refs, progress)
+    return side.compare(_children(run), progress)
 
 
-def compare_splits(reader: Format, entries: Sequence[Entry], progress: Progress) -> Comparison:
+def compare_splits(reader: Format, listing: Listing, progress: Progress) -> Comparison:
     """The training samples of a data set against those of its other splits."""
-    maps, refs = _maps(_readable(reader, [entry for entry in entries if entry.split != "train"]))
-    if not refs:
-        return Comparison(0, 0, ())
-    train = _readable(reader, [entry for entry in entries if entry.split == "train"])
-    return _compare(train, LeakFinder(maps), refs, progress)
+    medium = MEDIA[reader.modality]
+    others = (listing.of(split) for split in listing.splits if split != "train")
+    side = _Side.of(medium, (sample for entries in others for sample in _readable(reader, entries)))
+    if side is None:
+        return Comparison(0, 0, (), medium.noun)
+    return side.compare(_readable(reader, listing.of("train")), progress)
 
 
-def _compare(samples: Iterable[Sample], finder: LeakFinder, refs: Sequence[str], progress: Progress) -> Comparison:
-    progress.stage("leak check", 1, "data set")
-    rest, count, leaks = iter(samples), 0, list[NearCopy]()
-    while some := list(islice(rest, PRINT_UNIT)):
-        count += len(some)
-        leaks += [NearCopy(**row) for row in flagged(finder, refs, some)]
-    progress.advance(1)
-    return Comparison(count, len(refs), tuple(leaks))
+@dataclass(frozen=True)
+class _Side:
+    """What is held out: its prints in a finder, and what its samples are called."""
+
+    medium: Medium
+    finder: Finder
+    refs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, medium: Medium, samples: Iterable[Sample]) -> _Side | None:
+        """The held-out side; None where there is no sample."""
+        prints, units, refs = PRINTS[medium.name], [], list[str]()
+        for some in _blocks(samples, medium.encode_unit):
+            units.append(prints.arrays(prints.of(some)))
+            refs += [sample.id for sample in some]
+        return cls(medium, prints.finder(prints.joined(units)), tuple(refs)) if refs else None
+
+    def compare(self, samples: Iterable[Sample], progress: Progress) -> Comparison:
+        """These samples against what is held out."""
+        prints, count, leaks = PRINTS[self.medium.name], 0, list[NearCopy]()
+        progress.stage("leak check", 1, "data set")
+        for some in _blocks(samples, self.medium.encode_unit):
+            count += len(some)
+            found = flagged(self.finder, prints.of(some), [sample.id for sample in some], self.refs)
+            leaks += [NearCopy(**row) for row in found]
+        progress.advance(1)
+        return Comparison(count, len(self.refs), tuple(leaks), self.medium.noun)
 
 
-def _maps(samples: Iterable[Sample]) -> tuple[U8, tuple[str, ...]]:
-    rest, maps, refs = iter(samples), [small_maps([])], list[str]()
-    while some := list(islice(rest, PRINT_UNIT)):
-        maps.append(small_maps(some))
-        refs += [sample.id for sample in some]
-    return np.concatenate(maps), tuple(refs)
+def _blocks(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
+    rest = iter(samples)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def _readable(reader: Format, entries: Iterable[Entry], word: str = "") -> Iterator[Sample]:
@@ -96,6 +123,30 @@ def _readable(reader: Format, entries: Iterable[Entry], word: str = "") -> Itera
             yield Sample(f"{word}{entry.id}", reader.load(entry).content)
         except SampleError:
             continue
+
+
+def _own_splits(run: Finished) -> Iterator[Sample]:
+    """The samples of val and test in a run's folder."""
+    if run.medium.name == "image":
+        for split in ("val", "test"):
+            yield from _written(run.out / split, minted=False, word="data:")
+    else:
+        reader = detect(run.out)
+        columns = ReadOptions(run.plan["label"], text=run.plan.get("text", ""))
+        listing = reader.scan(run.out, columns)
+        for split in listing.splits:
+            yield from _readable(reader, listing.of(split) if split != "train" else (), "data:")
+
+
+def _children(run: Finished) -> Iterator[Sample]:
+    """The children of a run."""
+    if run.medium.name == "image":
+        yield from _written(run.out / "train", minted=True)
+        return
+    prints, stored = PRINTS[run.medium.name], ChildBytes(run.manifest)
+    for child in drawn_children(run.manifest):
+        if child.accepted:
+            yield Sample(child.facts["id"], prints.content(stored.of(child)))
 
 
 def _written(folder: Path, *, minted: bool, word: str = "") -> Iterator[Sample]:

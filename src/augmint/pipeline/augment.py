@@ -79,6 +79,7 @@ class Result:
         leak_check: "none", or counts: children compared with how many held-out pictures, and how many were dropped.
         exit_code: 0, or 1 when fewer were made than asked or too many inputs were skipped.
         problems: one line for each reason of exit code 1.
+        modality: of the samples.
         abstained: nothing was made because tuning found nothing that should be added.
         tuned: why tuning decided as it did; "" where a method was named.
     """
@@ -94,6 +95,7 @@ class Result:
     fallbacks: dict[str, int]
     leak_check: dict[str, float] | str = "none"
     problems: tuple[str, ...] = ()
+    modality: str = "image"
     abstained: bool = False
     tuned: str = ""
 
@@ -380,4 +382,5 @@ def summarise(assembly: Assembly, execution: Execution) -> Result:
         fallbacks=assembly.barrier.notes(),
         leak_check=dict(assembly.leaks) or "none",
         problems=tuple(problems),
+        modality=assembly.setup.medium.name,
     )

@@ -110,7 +110,7 @@ def _how(assembly: Assembly) -> str:
         f"- skipped inputs: {len(assembly.skipped)} (see skipped.jsonl)",
         *second,
         f"- labels by: {plan.label_by}",
-        f"- leak_check: {leak_words(assembly.leaks)}",
+        f"- leak_check: {leak_words(assembly.leaks, setup.medium.noun)}",
         *_measured(assembly),
     ]
     lines += [f"- {count} samples: {note}" for note, count in assembly.barrier.notes().items()]

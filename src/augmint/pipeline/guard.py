@@ -1,10 +1,10 @@
-"""The leak guard: what is drawn must not be a near copy of held-out pictures.
+"""The leak guard: what is drawn must not be a near copy of held-out samples.
 
-    draw units -> [small maps of the held-out pictures] -> leak units -> barrier
+    draw units -> [prints of the held-out samples] -> leak units -> barrier
 
-No held-out picture is opened before the first children are drawn, so that none can have a part in how they are made.
-A leak unit holds the verdicts on one draw unit; flagged children are dropped before the set gates see them, and drawn
-again in a refill round.
+Prints are small: maps of pictures, hashed words of texts. No held-out sample is opened before the first children are
+drawn, so that none can have a part in how they are made. A leak unit holds the verdicts on one draw unit; flagged
+children are dropped before the set gates see them, and drawn again in a refill round.
 """
 
 from __future__ import annotations
@@ -18,23 +18,21 @@ import numpy as np
 
 from augmint.core.errors import DataError
 from augmint.core.types import Sample
-from augmint.evaluation.leaks import U8, LeakFinder
-from augmint.formats.images import read_image
-from augmint.numerics.frames import small_maps
 from augmint.pipeline.jobs import Jobs, in_blocks
-from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.manifest import Rows
+from augmint.pipeline.prints import PRINTS as PRINTS_OF
+from augmint.pipeline.prints import Finder, Prints
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.setup import PRINTS, Setup, check_source
 from augmint.pipeline.workers import DrawJob, EncodeJob, Room, read_entry
 
-PRINT_UNIT = 64
 _BAR = "prints-bar"
 _REFS = {"splits": "data", "heldout": "heldout"}
 
 
 @dataclass(frozen=True)
 class MakePrinter:
-    """Builds the worker that makes small maps of held-out pictures."""
+    """Builds the worker that makes prints of held-out samples."""
 
     room: Room
 
@@ -45,7 +43,7 @@ class MakePrinter:
 
 @dataclass(frozen=True)
 class PrintWorker:
-    """Reads each held-out picture once."""
+    """Reads each held-out sample once."""
 
     room: Room
 
@@ -56,7 +54,8 @@ class PrintWorker:
             sample, row = read_entry(reader, entry)
             rows.append(row)
             samples += [] if sample is None else [sample]
-        self.room.manifest.commit(job.unit, {"maps": small_maps(samples)}, rows)
+        prints = prints_of(self.room)
+        self.room.manifest.commit(job.unit, prints.arrays(prints.of(samples)), rows)
         return job.unit, len(job.entries)
 
 
@@ -70,24 +69,24 @@ class LeakJob:
 
 @dataclass(frozen=True)
 class MakeLooker:
-    """Builds the worker of leak units; ``prints`` are the units with the held-out pictures' maps, by name."""
+    """Builds the worker of leak units; ``prints`` are the units with the prints of what is held out: unit -> source."""
 
     room: Room
     prints: Mapping[str, str]
 
     def __call__(self) -> LeakWorker:
-        """Load the maps once."""
-        maps, refs = load_prints(self.room.manifest, self.prints)
+        """Load the prints once."""
+        found, refs = load_prints(self.room, self.prints)
         bar = float(self.room.manifest.load(_BAR).array("bar")[0])
-        return LeakWorker(self.room, LeakFinder(maps, bar), refs)
+        return LeakWorker(self.room, prints_of(self.room).finder(found, bar), refs)
 
 
 @dataclass(frozen=True)
 class LeakWorker:
-    """Compares the children of a draw unit that passed the row gates with all held-out pictures."""
+    """Compares the children of a draw unit that passed the row gates with all held-out samples."""
 
     room: Room
-    finder: LeakFinder
+    finder: Finder
     refs: tuple[str, ...]
 
     def __call__(self, job: LeakJob) -> tuple[str, int]:
@@ -96,46 +95,52 @@ class LeakWorker:
         kept = [i for i, row in enumerate(drawn.rows[1:]) if row["kept"]]
         rows: Rows = [{"compared": len(kept)}]
         if kept:
-            ends, blob = drawn.array("offsets"), drawn.array("blob")
-            contents = [read_image(blob[ends[i] : ends[i + 1]].tobytes())[0] for i in kept]
+            ends, blob, prints = drawn.array("offsets"), drawn.array("blob"), prints_of(self.room)
+            contents = [prints.content(blob[ends[i] : ends[i + 1]].tobytes()) for i in kept]
             ids = [drawn.rows[i + 1]["id"] for i in kept]
-            found = flagged(self.finder, self.refs, [Sample(*pair) for pair in zip(ids, contents, strict=True)])
+            samples = [Sample(*pair) for pair in zip(ids, contents, strict=True)]
+            found = flagged(self.finder, prints.of(samples), ids, self.refs)
             rows += [{"kept": False, "gate": "leak", **row} for row in found]
         self.room.manifest.commit(job.unit, {"flagged": np.array([len(rows) - 1])}, rows)
         return job.unit, len(kept)
 
 
-def flagged(finder: LeakFinder, refs: Sequence[str], samples: Sequence[Sample]) -> Rows:
-    """id, nearest held-out picture, score and threshold of those samples that are near copies."""
-    found = finder.find(small_maps(samples))
+def prints_of(room: Room) -> Prints:
+    """How samples of the run's medium are compared."""
+    return PRINTS_OF[room.medium.name]
+
+
+def flagged(finder: Finder, prints: Any, ids: Sequence[str], refs: Sequence[str]) -> Rows:
+    """id, nearest held-out sample, score and threshold of those samples that are near copies."""
+    found = finder.find(prints)
     return [
         {
-            "id": sample.id,
+            "id": id_,
             "nearest": refs[found.source[i]],
             "score": round(float(found.score[i]), 6),
             "threshold": round(float(found.threshold[i]), 6),
         }
-        for i, sample in enumerate(samples)
+        for i, id_ in enumerate(ids)
         if found.near[i]
     ]
 
 
-def leak_words(counts: Mapping[str, float]) -> str:
-    """What a card says of the leak check."""
+def leak_words(counts: Mapping[str, float], noun: str) -> str:
+    """What a card says of the leak check; ``noun`` is what the samples are called."""
     if not counts:
         return "none"
-    said = "{children:.0f} children compared with {held_out:.0f} held-out pictures, {flagged:.0f} near copies dropped"
-    return said.format(**counts)
+    said = "{children:.0f} children compared with {held_out:.0f} held-out {noun}, {flagged:.0f} near copies dropped"
+    return said.format(**counts, noun=noun)
 
 
-def load_prints(manifest: Manifest, prints: Mapping[str, str]) -> tuple[U8, tuple[str, ...]]:
-    """Maps of all held-out pictures that can be read, and what they are called; ``prints``: unit -> source."""
-    maps, refs = [], list[str]()
+def load_prints(room: Room, prints: Mapping[str, str]) -> tuple[Any, tuple[str, ...]]:
+    """Prints of all held-out samples that can be read, and what they are called; ``prints``: unit -> source."""
+    arrays, refs = [], list[str]()
     for name, source in prints.items():
-        unit = manifest.load(name)
-        maps.append(unit.array("maps"))
+        unit = room.manifest.load(name)
+        arrays.append(unit.arrays())
         refs += [f"{_REFS[source]}:{row['id']}" for row in unit.rows if "skipped" not in row]
-    return np.concatenate(maps), tuple(refs)
+    return prints_of(room).joined(arrays), tuple(refs)
 
 
 @dataclass
@@ -146,8 +151,8 @@ class Guard:
         setup: of the run.
         progress: is told what is held out and cannot be read.
         work: runs jobs on the engine: (stage, maker, jobs).
-        skipped: held-out pictures that cannot be read.
-        counts: how many children were compared with how many held-out pictures, and how many were flagged; empty
+        skipped: held-out samples that cannot be read.
+        counts: how many children were compared with how many held-out samples, and how many were flagged; empty
             where nothing is held out.
     """
 
@@ -175,7 +180,7 @@ class Guard:
 
     @cached_property
     def prints(self) -> dict[str, str]:
-        """The units with the maps of what is held out, finished now, and their sources; none if none can be read."""
+        """The units with the prints of what is held out, finished now, and their sources; none if none can be read."""
         room, prints = self.setup.room, dict[str, str]()
         for source, entries in self.setup.guarded.items():
             check_source(room, source, entries, PRINTS[source])
@@ -187,14 +192,14 @@ class Guard:
             bad = [row for row in room.manifest.load(unit).rows if "skipped" in row]
             # Those of the data's own splits are told where the splits are written.
             self.skipped += [{**row, "source": "heldout"} for row in bad if source == "heldout"]
-        maps, _ = load_prints(room.manifest, prints)
-        self._tell(len(maps))
-        if not len(maps):
+        found, _ = load_prints(room, prints)
+        self._tell(len(found))
+        if not len(found):
             return {}
         if not room.manifest.finished(_BAR):
-            room.manifest.commit(_BAR, {"bar": np.array([LeakFinder(maps).bar])}, [])
+            room.manifest.commit(_BAR, {"bar": np.array([prints_of(room).finder(found).bar])}, [])
         bar = round(float(room.manifest.load(_BAR).array("bar")[0]), 6)
-        self.counts |= {"held_out": len(maps), "children": 0, "flagged": 0, "bar": bar}
+        self.counts |= {"held_out": len(found), "children": 0, "flagged": 0, "bar": bar}
         return prints
 
     def _tell(self, usable: int) -> None:
@@ -204,16 +209,16 @@ class Guard:
         if heldout and len(self.skipped) == len(heldout.entries):
             raise DataError(
                 f"--heldout {heldout.path}: none of its {len(heldout.entries)} samples can be read",
-                expected="pictures",
+                expected=self.setup.medium.noun,
                 do="check --heldout",
                 code="no-samples",
             )
         if not usable:
-            self.progress.say("warning: no held-out picture can be read: leak_check: none")
+            self.progress.say("warning: no held-out sample can be read: leak_check: none")
 
     def _jobs(self, source: str) -> Jobs[EncodeJob]:
         entries = self.setup.guarded[source]
-        blocks = in_blocks(np.arange(len(entries)), PRINT_UNIT)
+        blocks = in_blocks(np.arange(len(entries)), self.setup.medium.encode_unit)
         units = [f"{PRINTS[source]}-{n:05d}" for n in range(len(blocks))]
 
         def job(i: int) -> EncodeJob:

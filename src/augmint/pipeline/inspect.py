@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from augmint.core.errors import SampleError, UsageError
+from augmint.core.errors import SampleError
 from augmint.core.protocols import Format
 from augmint.core.types import Entry, Listing, ReadOptions, Sample
 from augmint.formats import detect
@@ -75,16 +75,8 @@ def inspect(
 
     Raises:
         DataError: the data set as a whole is wrong.
-        UsageError: code ``near-copies``: ``near`` for texts.
     """
     reader = detect(Path(data))
-    if near and reader.modality != "image":
-        raise UsageError(
-            f"--near for {reader.modality} data",
-            expected="pictures",
-            do="leave --near out; exact copies between splits are found without it",
-            code="near-copies",
-        )
     listing = reader.scan(Path(data), ReadOptions(label, group, text=text, spans=spans))
     watcher = progress or Progress()
     seen = _Seen(listing)
@@ -104,7 +96,7 @@ def inspect(
         duplicates=_ids(found for found in same if _splits(found) == 1),
         conflicts=_ids(found for found in same if len({entry.target for entry in found}) > 1),
         leaks=_ids(leaks),
-        near=compare_splits(reader, listing.entries, watcher).leaks if near else (),
+        near=compare_splits(reader, listing, watcher).leaks if near else (),
         bad=tuple(seen.bad) + listing.unreadable,
         warnings=listing.warnings,
         lengths=seen.lengths(),

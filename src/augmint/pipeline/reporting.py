@@ -165,7 +165,7 @@ def _alarms(run: Finished) -> tuple[str, ...]:
 
 def _leak_words(run: Finished) -> str:
     said = run.facts.get("leak_check", "none")
-    return _NO_LEAK_CHECK if said == "none" else leak_words(said)
+    return _NO_LEAK_CHECK if said == "none" else leak_words(said, run.medium.noun)
 
 
 def _missing(facts: Report, run: Finished | None) -> dict[str, str]:

@@ -108,8 +108,6 @@ class Setup:
     @property
     def guarded(self) -> dict[str, Sequence[Entry]]:
         """What no child may be a copy of: the data's own val and test, and what the user holds out."""
-        if self.medium.name != "image":
-            return {}
         given: Sequence[Entry] = self.heldout.entries if self.heldout else ()
         return {name: entries for name, entries in (("splits", self.apart), ("heldout", given)) if len(entries)}
 
@@ -314,9 +312,7 @@ def tell(setup: Setup, progress: Progress) -> None:
         progress.say(f"{source.name}: {source.listing.layout}, {len(source.entries)} samples")
     if setup.heldout:
         progress.say(f"heldout: {setup.heldout.listing.layout}")
-    if setup.medium.name != "image":
-        progress.say("warning: texts are not compared with held-out ones: leak_check: none")
-    elif not setup.guarded:
+    if not setup.guarded:
         progress.say("warning: nothing is held out (no --heldout DIR, no val or test): leak_check: none")
     for warning in setup.warnings:
         progress.say(f"warning: {warning}")

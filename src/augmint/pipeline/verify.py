@@ -17,7 +17,7 @@ from augmint.pipeline.sums import data_files, parse_sums, state_files
 class Verification:
     """What is wrong with a folder: (path, problem), sorted; empty when all is well.
 
-    ``against`` holds the near copies of held-out pictures among its children, where these were given.
+    ``against`` holds the near copies of held-out samples among its children, where these were given.
     """
 
     files: int
@@ -31,11 +31,11 @@ class Verification:
 
 
 def verify(out: str | Path, against: str | Path | None = None, progress: Progress | None = None) -> Verification:
-    """Compare every file with the sums of the run, and every child with held-out pictures where these are given.
+    """Compare every file with the sums of the run, and every child with held-out samples where these are given.
 
     Args:
         out: folder of a finished run.
-        against: held-out pictures: a folder, flat or nested, or an ``.npz`` with images.
+        against: held-out samples of the run's kind: a folder of pictures, an ``.npz``, or a table of texts.
         progress: receives stages.
 
     Raises:

@@ -18,10 +18,12 @@ from augmint.core.types import ReadOptions
 from augmint.formats.tables import Tables
 from augmint.numerics.texts import with_texts
 from augmint.pipeline.estimate import estimate
+from augmint.pipeline.finished import Finished
 from augmint.pipeline.inspect import inspect
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.plan import make_plan
 from augmint.pipeline.replay import replay
+from augmint.pipeline.reporting import gather
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.verify import verify
 from augmint.rewriters import TABLE as REBUILD
@@ -285,7 +287,9 @@ def parrot(monkeypatch):
 
 def test_near_copies_of_held_out_texts_are_dropped_and_drawn_again(data, tmp_path, parrot):
     held = tmp_path / "held.csv"
-    recipes = [(f"recipe {i} asks for {i + 3} spoons of {['salt', 'sugar', 'yeast'][i % 3]}", "tell") for i in range(18)]
+    recipes = [
+        (f"recipe {i} asks for {i + 3} spoons of {['salt', 'sugar', 'yeast'][i % 3]}", "tell") for i in range(18)
+    ]
     write_csv(held, [(SECRET, "tell"), *recipes])
     result = am.augment(data, tmp_path / "out", heldout=held, factor=4, **parrot)
     assert result.exit_code == 0 and sum(result.made.values()) == 30
@@ -324,3 +328,21 @@ def test_inspect_finds_near_copies_between_splits(tmp_path):
     write_csv(tmp_path / "in/test.csv", [(SECRET, "tell"), *texts(14)[11:]], first=10)
     (found,) = inspect(tmp_path / "in", near=True).near
     assert (found.id, found.nearest) == ("train.csv:12", "test.csv:2")
+
+
+def test_the_report_shows_parents_and_children_word_by_word(data, tmp_path, parrot):
+    held = write_csv(tmp_path / "h.csv", [(SECRET, "tell")])
+    out = am.augment(data, tmp_path / "out", factor=3, heldout=held, **parrot).out
+    data.unlink()  # a report opens no input
+    facts = gather(out, Finished(out))
+    real = {f"data:reviews.csv:{i}": text for i, (text, _) in enumerate(texts(10), start=2)}
+    assert len(facts.strips) == 16 and facts.strips_total == 20 and facts.rejections
+    for strip in facts.strips:
+        ((parent, weight),) = strip.parents
+        assert parent.texts == (("", real[parent.name]),) and weight == 1.0
+        ((_, text),) = strip.child.texts
+        assert text.startswith(real[parent.name])
+    assert "lighthouse" in facts.rejections[0].strip.child.texts[0][1]
+    assert [(row.before, row.asked, row.made) for row in facts.classes] == [(5, 10, 10), (5, 10, 10)]
+    page = (out / "report/index.html").read_text()
+    assert "where does the river" in page and "data:image/png" not in page

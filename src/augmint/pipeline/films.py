@@ -16,7 +16,7 @@ from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.barrier import Child
 from augmint.pipeline.finished import Finished
 from augmint.pipeline.fitting import usable_rows
-from augmint.pipeline.manifest import Rows
+from augmint.pipeline.manifest import Rows, blobs_of
 from augmint.report.facts import Film
 from augmint.synthesizers.paths import PATHS
 
@@ -42,8 +42,7 @@ def make_films(assembly: Assembly) -> None:
         like = [reader.load(entries[child.facts["refs"][0].removeprefix("data:")])] * FRAMES
         blobs += [reader.dump(frame) for frame in codec.decode(z, like)]
         rows.append({"label": child.facts["label"], "refs": list(child.facts["refs"])})
-    blob, offsets = np.frombuffer(b"".join(blobs), np.uint8), np.cumsum([0, *map(len, blobs)], dtype=np.int64)
-    manifest.commit(UNIT, {"blob": blob, "offsets": offsets}, rows)
+    manifest.commit(UNIT, blobs_of(blobs), rows)
 
 
 def _paths(assembly: Assembly, chosen: Sequence[Child]) -> Iterator[F32]:

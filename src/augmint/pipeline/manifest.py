@@ -21,7 +21,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -184,6 +184,12 @@ class Manifest:
             file.write(f"{os.getpid()} on {os.uname().nodename}")
             file.flush()
             yield
+
+
+def blobs_of(blobs: Sequence[bytes]) -> dict[str, np.ndarray]:
+    """Arrays of a unit of stored samples: their bytes end to end, and where each begins and ends."""
+    offsets = np.cumsum([0, *map(len, blobs)], dtype=np.int64)
+    return {"blob": np.frombuffer(b"".join(blobs), np.uint8), "offsets": offsets}
 
 
 def dump_json(value: Any) -> str:

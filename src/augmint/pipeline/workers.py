@@ -23,7 +23,7 @@ from augmint.models import load_encoder, load_lm
 from augmint.pipeline.fitting import usable_rows
 from augmint.pipeline.judging import Bench, Blind, Parents
 from augmint.pipeline.making import Maker, Places
-from augmint.pipeline.manifest import Manifest, Rows, dump_json, sha256
+from augmint.pipeline.manifest import Manifest, Rows, blobs_of, dump_json, sha256
 from augmint.pipeline.modality import MEDIA, Medium, is_judged
 from augmint.pipeline.plan import Plan
 
@@ -218,10 +218,8 @@ class Drawn:
     features: list[F32] = field(default_factory=list)
 
     def arrays(self) -> Arrays:
-        """The unit's arrays: all bytes end to end, where each child's begin and end, features of the kept."""
-        ends = np.cumsum([0, *map(len, self.blobs)], dtype=np.int64)
-        blob = np.frombuffer(b"".join(self.blobs), np.uint8)
-        return {"blob": blob, "offsets": ends, "judge": np.concatenate(self.features)}
+        """The unit's arrays: the children's bytes and the features of the kept."""
+        return {**blobs_of(self.blobs), "judge": np.concatenate(self.features)}
 
 
 @dataclass(frozen=True)

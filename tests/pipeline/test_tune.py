@@ -12,8 +12,9 @@ from augmint.core.types import Budget, Sample, TrainingSet
 from augmint.pipeline.arms import NONE, Arm
 from augmint.pipeline.lift_data import rows_of
 from augmint.pipeline.minting import Children, Fold, training_set
+from augmint.pipeline.splits import deal
 from augmint.pipeline.tune import Choice, Scheme, choose
-from augmint.pipeline.validation import Validator, deal, provable
+from augmint.pipeline.validation import Validator, provable
 
 BUDGET = Budget(updates=60)
 SCHEME = Scheme()

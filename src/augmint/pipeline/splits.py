@@ -219,11 +219,8 @@ class _Maker:
         return made
 
     def _folds(self, at: I64, folds: int, *address: str | int) -> I64:
-        """Part of each of these rows: classes dealt evenly, groups together, in an order of chance."""
-        order = self.rng("folds", folds, *address).permutation(len(at))
-        fold = np.empty(len(at), np.int64)
-        fold[order] = stratified_folds(self.rows.labels[at[order]], folds, self.rows.units[at[order]])
-        return fold
+        """Part of each of these rows."""
+        return deal(self.rows, at, folds, self.rng("folds", folds, *address))
 
     def _first(self, at: I64, take: I64, *address: str | int) -> I64:
         """``take`` rows of each class, or all where there are fewer."""
@@ -240,6 +237,14 @@ class _Maker:
         share = min(1.0, trained / 2 / max(1, len(at)))
         own = self._by_class(at, "test", j)
         return np.sort(np.concatenate([rows[: max(1, round(share * len(rows)))] for rows in own]))
+
+
+def deal(rows: Rows, at: I64, folds: int, rng: np.random.Generator) -> I64:
+    """(len(at),) fold of each of these rows, dealt class by class after a shuffle; units stay together."""
+    order = rng.permutation(len(at))
+    fold = np.empty(len(at), np.int64)
+    fold[order] = stratified_folds(rows.labels[at[order]], folds, rows.units[at[order]])
+    return fold
 
 
 def _refuse_no_class(take: I64) -> None:

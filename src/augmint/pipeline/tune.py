@@ -20,7 +20,8 @@ from augmint.core.types import I64, Budget
 from augmint.evaluation.decision import LEAST_ROWS, OutOfFold, Verdict, decide, gains
 from augmint.pipeline.arms import NONE, Arm
 from augmint.pipeline.minting import Fold
-from augmint.pipeline.validation import MintSet, TimeUp, Validator, deal, joined, provable
+from augmint.pipeline.splits import deal
+from augmint.pipeline.validation import MintSet, TimeUp, Validator, joined, provable
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,9 @@ from augmint.pipeline.plan import Plan, make_plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.search import Trial, ranked, search
 from augmint.pipeline.search_space import Dice, SearchSpace
+from augmint.pipeline.splits import deal
 from augmint.pipeline.tune import Scheme, prove
-from augmint.pipeline.validation import TimeUp, Validator, deal, provable
+from augmint.pipeline.validation import TimeUp, Validator, provable
 from augmint.pipeline.workshop import Workshop
 
 OURS = ("tune.json", "config.yaml", ".augmint")

@@ -17,12 +17,11 @@ from augmint.core.protocols import Student
 from augmint.core.seeds import stream
 from augmint.core.types import F32, I64, Budget, TrainingSet
 from augmint.evaluation.decision import OutOfFold
-from augmint.numerics.probe import stratified_folds
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.lift_data import rows_of
 from augmint.pipeline.manifest import Manifest, dump_json, sha256
 from augmint.pipeline.minting import Fold
-from augmint.pipeline.splits import Rows
+from augmint.pipeline.splits import Rows, deal
 
 MintSet = Callable[[Arm, Fold, np.random.Generator], TrainingSet]
 """What a student of an arm learns from: the real samples of the fold and what the arm makes of these, not of others."""
@@ -32,14 +31,6 @@ def provable(rows: Rows) -> I64:
     """Rows of classes with two units or more: one to learn from when the other is predicted."""
     units = [len(np.unique(rows.units[rows.labels == c])) for c in range(rows.classes)]
     return np.flatnonzero(np.array(units)[rows.labels] > 1)
-
-
-def deal(rows: Rows, at: I64, folds: int, rng: np.random.Generator) -> I64:
-    """(len(at),) fold of each of these rows, dealt class by class after a shuffle; units stay together."""
-    order = rng.permutation(len(at))
-    fold = np.empty(len(at), np.int64)
-    fold[order] = stratified_folds(rows.labels[at[order]], folds, rows.units[at[order]])
-    return fold
 
 
 @dataclass

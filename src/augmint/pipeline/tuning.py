@@ -10,6 +10,7 @@ a second look at the rows of the proof, and each look makes the level stricter.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -280,15 +281,15 @@ class _Job:
 
     def controls(self, best: Arm, at: I64) -> list[dict[str, Any]]:
         """Gains of the best and of the controls over no minted rows, one repeat on the rows of the proof."""
-        found = []
-        for arm in (best, RANDOM, MIXTURE) if self.tuning.controls else ():
-            try:
-                folds = self.tuning.scheme.folds - 1
-                tables = [self.bench.out_of_fold(own, at, folds, 0) for own in (NONE, arm)]
-            except TimeUp:
-                break
-            hits, information = gains(tables[0], tables[1], self.bench.rows.labels[at], self.bench.rows.units[at])
-            found.append({"name": arm.name, "hits": asdict(hits), "information": asdict(information)})
+        found, folds = list[dict[str, Any]](), self.tuning.scheme.folds - 1
+        labels, units = self.bench.rows.labels[at], self.bench.rows.units[at]
+        if not self.tuning.controls:
+            return found
+        with contextlib.suppress(TimeUp):
+            without = self.bench.out_of_fold(NONE, at, folds, 0)
+            for arm in (best, RANDOM, MIXTURE):
+                hits, information = gains(without, self.bench.out_of_fold(arm, at, folds, 0), labels, units)
+                found.append({"name": arm.name, "hits": asdict(hits), "information": asdict(information)})
         return found
 
     def written(self, best: Arm | None, why: str, trials: Sequence[Trial], proof: Mapping[str, Any]) -> Tuned:

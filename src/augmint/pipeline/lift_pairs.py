@@ -146,7 +146,7 @@ def measured(probability: F32, labels: I64, own: I64 | None) -> dict[str, Any]:
     """
     facts: dict[str, Any] = {
         "scores": _plain(scores(probability, labels)),
-        "recall": [_number(value) for value in class_recall(probability, labels)],
+        "recall": [finite(value) for value in class_recall(probability, labels)],
     }
     if own is not None:
         hits = row_scores("accuracy", probability, labels)
@@ -158,9 +158,9 @@ def measured(probability: F32, labels: I64, own: I64 | None) -> dict[str, Any]:
 
 
 def _plain(values: dict[str, float]) -> dict[str, float | None]:
-    return {name: _number(value) for name, value in values.items()}
+    return {name: finite(value) for name, value in values.items()}
 
 
-def _number(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """JSON has no word for what is not a number."""
     return round(float(value), DIGITS) if np.isfinite(value) else None

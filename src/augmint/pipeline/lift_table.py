@@ -16,7 +16,7 @@ from augmint.evaluation.metrics import METRICS, balancing
 from augmint.evaluation.transfer import transfer_fraction
 from augmint.pipeline.arms import NONE
 from augmint.pipeline.lift_data import LiftData
-from augmint.pipeline.lift_pairs import pair_path
+from augmint.pipeline.lift_pairs import finite, pair_path
 from augmint.pipeline.lift_plan import shots_name
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.splits import Pairs
@@ -171,11 +171,6 @@ def mean(values: Sequence[float | None]) -> float | None:
     """Of what is there."""
     known = [value for value in values if value is not None]
     return finite(float(np.mean(known))) if known else None
-
-
-def finite(value: float) -> float | None:
-    """JSON has no word for what is not a number."""
-    return round(value, 9) if np.isfinite(value) else None
 
 
 def conclusion(cell: Cell, lifts: Mapping[str, Lift]) -> str:

@@ -8,7 +8,7 @@ message that names the law that was broken::
 """
 
 from augmint.checks.encoders import check_codec, check_encoder
-from augmint.checks.gates import check_row_gate, check_set_gate
+from augmint.checks.gates import check_content_gate, check_row_gate, check_set_gate
 from augmint.checks.laws import example_latents
 from augmint.checks.rewriters import check_rewriter
 from augmint.checks.students import check_student, example_training
@@ -16,6 +16,7 @@ from augmint.checks.synthesizers import check_synthesizer
 
 __all__ = [
     "check_codec",
+    "check_content_gate",
     "check_encoder",
     "check_rewriter",
     "check_row_gate",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ from augmint.checks.laws import (
     renamed,
     watched,
 )
-from augmint.core.protocols import RowGate, SetGate
-from augmint.core.types import Latents
+from augmint.core.errors import UsageError
+from augmint.core.protocols import ContentGate, RowGate, SetGate
+from augmint.core.types import F32, Latents, Sample
 
 ODD_SETS: tuple[tuple[int, ...], ...] = ((1,), (1, 1, 1), (2, 1), (5, 2, 1), (4, 0, 3), (12, 9))
 
@@ -91,3 +92,42 @@ def check_set_gate(make: Callable[[], SetGate]) -> None:
     real, fake = example_latents((25, 8, 2)), example_latents((4, 4, 4), seed=3)
     first = content_of(make().fit(real).select(fake, real))
     _check_gate_round_trip(make, real, lambda g: content_of(g.select(fake, real)), first)
+
+
+def check_content_gate(make: Callable[[], ContentGate], samples: Sequence[Sample]) -> None:
+    """The laws of a gate on the contents of single children.
+
+    Args:
+        make: builds a fresh instance.
+        samples: six or more, of a modality that the gate reads.
+    """
+    check_config(make, ContentGate)
+    law(make().modalities, "a content gate says what it reads")
+    real = example_latents((len(samples),))
+    real = dataclasses.replace(real, ids=np.array([sample.id for sample in samples]))
+    try:
+        make().fit(samples[:0], real.take(np.arange(0)))
+    except UsageError:
+        pass
+    else:
+        raise AssertionError("law 'no rows is a UsageError' is broken: nothing was raised")
+    gate = make()
+    with watched(list(samples), real):
+        law(gate.fit(samples, real) is gate, "fit returns self")
+    law(gate.threshold_.shape == (1,) and np.isfinite(gate.threshold_).all(), "threshold_ is (k,) and finite")
+    fake, refs = real.take(np.arange(len(samples))[::-1]), [[f"data:{sample.id}"] for sample in samples]
+
+    def use(gate: ContentGate, at: Sequence[int]) -> F32:
+        return gate.score([samples[i] for i in at], fake.take(np.asarray(at, np.int64)), [refs[i] for i in at])
+
+    every = range(len(samples))
+    with watched(list(samples), fake):
+        score = use(gate, every)
+    law(score.shape == (len(samples),) and score.dtype == np.float32, "scores are (n,) float32", f"{score.shape}")
+    law(np.isfinite(score).all() and use(gate, ()).shape == (0,), "scores are finite, and none of no children")
+    single = np.concatenate([use(gate, [i]) for i in every])
+    law(near(single, score) and near(use(gate, every[::-1])[::-1], score), "a score does not depend on the batch")
+    check_state(state := copy.deepcopy(gate.state()))
+    loaded = make()
+    law(loaded.load(copy.deepcopy(state)) is loaded, "load returns self")
+    law(content_of(use(loaded, every)) == content_of(score), "state makes the round trip", "a loaded gate differs")

@@ -217,6 +217,27 @@ class RowGate(Stateful):
         return self.score(fake) >= self.threshold_[fake.labels]
 
 
+class ContentGate(Stateful):
+    """A quality filter on what single children are, not only on where the judge sees them.
+
+    Keep a child when ``score >= threshold_``.
+
+    Class attributes:
+        modalities: what it can read.
+    """
+
+    modalities: ClassVar[frozenset[Modality]]
+    threshold_: F32
+
+    @abstractmethod
+    def fit(self, samples: Sequence[Sample], real: Latents) -> Self:
+        """Learn from real samples, which may be read one by one, and their rows; set ``threshold_`` (k,) by class."""
+
+    @abstractmethod
+    def score(self, children: Sequence[Sample], fake: Latents, refs: Sequence[Sequence[str]]) -> F32:
+        """(n,) float32, larger is better; ``refs``: the parents of each child, ``data:ID`` or ``pool:ID``."""
+
+
 class SetGate(Stateful):
     """A quality filter that looks at other rows; it runs at the barrier, in unit order."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from augmint.core.protocols import Rewriter, RowGate, SetGate, State, Synthesizer
+from augmint.core.protocols import ContentGate, Rewriter, RowGate, SetGate, State, Synthesizer
 from augmint.core.seeds import stream
 from augmint.core.types import F32, Latents, Sample
 from augmint.numerics.probe import Probe
@@ -80,7 +80,9 @@ def fit_all(
         then = plan.then_rewriter().fit(samples, stream(plan.seed, "fit", plan.then))
         arrays |= {f"then.{key}": value for key, value in then.state().items()}
     for name in plan.gates:
-        gate = plan.gate(name).fit(judged)
+        assert judged is not None
+        gate = plan.gate(name)
+        gate.fit(samples, judged) if isinstance(gate, ContentGate) else gate.fit(judged)
         arrays |= {f"gate.{name}.{key}": value for key, value in gate.state().items()}
     if plan.label_by == "judge":
         assert judged is not None
@@ -119,9 +121,9 @@ def load_label_probe(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Probe | No
     return Probe().load(_part(arrays, "label.")) if plan.label_by == "judge" else None
 
 
-def load_gates(plan: Plan, arrays: Mapping[str, np.ndarray]) -> dict[str, RowGate]:
-    """The fitted row gates, in the plan's order."""
-    return {name: gate for name, gate in _gates(plan, arrays).items() if isinstance(gate, RowGate)}
+def load_gates(plan: Plan, arrays: Mapping[str, np.ndarray]) -> dict[str, RowGate | ContentGate]:
+    """The fitted gates on single children, in the plan's order."""
+    return {name: gate for name, gate in _gates(plan, arrays).items() if not isinstance(gate, SetGate)}
 
 
 def load_set_gates(plan: Plan, arrays: Mapping[str, np.ndarray]) -> dict[str, SetGate]:

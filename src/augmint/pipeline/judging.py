@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from augmint.core.protocols import Encoder, RowGate
+from augmint.core.protocols import ContentGate, Encoder, RowGate
 from augmint.core.types import F32, Latents, Sample
 from augmint.numerics.probe import Probe
 from augmint.pipeline.fitting import load_gates, load_label_probe, usable_rows
@@ -41,7 +41,7 @@ class Bench:
     Attributes:
         classes: in class order.
         labels: (k,) label weights of each real row that can be a parent, by ``data:ID``.
-        gates: fitted row gates.
+        gates: fitted gates on single children.
         probe: gives the labels where the plan says ``label_by: judge``.
         space: of the judge.
         groups: of each real row, by ``data:ID``.
@@ -49,7 +49,7 @@ class Bench:
 
     classes: tuple[str, ...]
     labels: Mapping[str, F32]
-    gates: Mapping[str, RowGate]
+    gates: Mapping[str, RowGate | ContentGate]
     probe: Probe | None
     space: str
     groups: Mapping[str, str] = field(default_factory=dict)
@@ -77,8 +77,18 @@ class Bench:
         """The group of a child: all its parents' groups."""
         return join_groups(self.groups.get(ref, "") for ref, _ in parents)
 
-    def judge(self, ids: Sequence[str], features: F32, parents: Sequence[Parents]) -> list[dict[str, Any]]:
-        """The verdict on each child: ``kept``, ``label``, ``label_by``, ``scores``, and what it failed at."""
+    @property
+    def reads(self) -> bool:
+        """Whether a gate looks at the children themselves."""
+        return any(isinstance(gate, ContentGate) for gate in self.gates.values())
+
+    def judge(
+        self, ids: Sequence[str], features: F32, parents: Sequence[Parents], children: Sequence[Sample] = ()
+    ) -> list[dict[str, Any]]:
+        """The verdict on each child: ``kept``, ``label``, ``label_by``, ``scores``, and what it failed at.
+
+        ``children`` are looked at where the bench :attr:`reads` them.
+        """
         # The label of a child is the weighted mean of its parents' labels: no method invents one.
         y = np.zeros((len(ids), len(self.classes)), np.float32)
         for i, used in enumerate(parents):
@@ -86,7 +96,7 @@ class Bench:
                 if weight:
                     y[i] += weight * self.labels[ref]
         judged = Latents(np.array(ids, np.str_), features, y, self.classes, space=self.space)
-        verdicts = self._gate(judged)
+        verdicts = self._gate(judged, [[ref for ref, _ in own] for own in parents], children)
         own = y if self.probe is None else self.probe.predict_proba(features)
         for verdict, row, label in zip(verdicts, own, judged.labels, strict=True):
             verdict["label_by"] = "parents" if self.probe is None else "judge"
@@ -97,8 +107,11 @@ class Bench:
                 verdict |= {"kept": False, "gate": "label", "score": score, "threshold": best}
         return verdicts
 
-    def _gate(self, judged: Latents) -> list[dict[str, Any]]:
-        scores = {name: gate.score(judged) for name, gate in self.gates.items()}
+    def _gate(self, judged: Latents, refs: Sequence[Sequence[str]], children: Sequence[Sample]) -> list[dict[str, Any]]:
+        scores = {
+            name: gate.score(children, judged, refs) if isinstance(gate, ContentGate) else gate.score(judged)
+            for name, gate in self.gates.items()
+        }
         verdicts = []
         for i, label in enumerate(judged.labels):
             verdict: dict[str, Any] = {"kept": True, "label": self.classes[label]}

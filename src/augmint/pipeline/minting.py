@@ -248,7 +248,7 @@ class _Job:
     def _judged(self, children: Sequence[Sample], features: F32, parents: Sequence[Parents]) -> list[_Child | None]:
         """The children with their labels, None where a row gate rejects."""
         found: list[_Child | None] = []
-        for i, verdict in enumerate(self.bench.judge([""] * len(children), features, parents)):
+        for i, verdict in enumerate(self.bench.judge([""] * len(children), features, parents, children)):
             if not verdict["kept"]:
                 self.rejected[verdict["gate"]] += 1
                 found.append(None)

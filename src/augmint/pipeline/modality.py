@@ -113,7 +113,16 @@ def _kinds(method: str) -> frozenset[str]:
 
 
 def check_method(plan: Plan, medium: Medium) -> None:
-    """The method and what follows it must be able to change samples of this modality."""
+    """The method, what follows it and the gates must be able to read samples of this modality."""
+    for name in plan.gates:
+        read = getattr(plan.gate(name), "modalities", None)
+        if read is not None and medium.name not in read:
+            raise UsageError(
+                f"gate {name!r}, which reads {' and '.join(sorted(read))} samples, on {medium.noun}",
+                expected=f"gates for {medium.noun}: {', '.join(medium.gates)}",
+                do="leave the gate out",
+                code="modality",
+            )
     for key, name in (("method", plan.method), ("then", plan.then)):
         found = method_class(name) if name else None
         if found is not None and issubclass(found, Rewriter) and medium.name not in found.modalities:

@@ -7,7 +7,7 @@ the same answers for the places of the rounds before. What was picked is written
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 from augmint.core.errors import SampleError
 from augmint.core.protocols import Encoder, Format, Rewriter, Synthesizer
 from augmint.core.seeds import stream
-from augmint.core.types import F32, NO_PICK, Latents
+from augmint.core.types import F32, NO_PICK, Latents, Sample
 from augmint.formats.images import strip_metadata
 from augmint.pipeline.anchors import AnchorOrder, unit_name
 from augmint.pipeline.fitting import load_synthesizer, load_then
@@ -141,6 +141,10 @@ class MakePicker:
         return PickWorker(room, room.open_format("pool"), Bench.load(room.plan, room.manifest), then, judge)
 
 
+Looked = tuple[list[tuple[bytes, str]], F32, Sequence[Sample]]
+"""Bytes and ending of each row for the output, its features, and the row itself, which may be read when looked at."""
+
+
 @dataclass(frozen=True)
 class PickWorker:
     """Copies rows of the pool and judges them by the features they got when the pool was encoded.
@@ -163,8 +167,11 @@ class PickWorker:
     def draw(self, job: DrawJob) -> tuple[Arrays, Rows]:
         """Arrays and rows of a unit, as :meth:`DrawWorker.draw` gives them; each place has one attempt."""
         ids = [child_id(self.room.plan.seed, job, 0, slot) for slot in range(len(job.picks))]
-        contents, features = self._copied(job) if self.judge is None else self._restyled(job, self.judge)
-        verdicts = self.bench.judge(ids, features, [pick.parents for pick in job.picks])
+        rows = OnDisk(self.format, [pick.row for pick in job.picks])
+        contents, features, children = (
+            self._copied(rows) if self.judge is None else self._restyled(job, rows, self.judge)
+        )
+        verdicts = self.bench.judge(ids, features, [pick.parents for pick in job.picks], children)
         drawn = Drawn([job_row(job)])
         for slot, (pick, verdict) in enumerate(zip(job.picks, verdicts, strict=True)):
             data, suffix = contents[slot]
@@ -174,18 +181,18 @@ class PickWorker:
         drawn.features.append(features[np.array([verdict["kept"] for verdict in verdicts], np.bool_)])
         return drawn.arrays(), drawn.rows
 
-    def _copied(self, job: DrawJob) -> tuple[list[tuple[bytes, str]], F32]:
-        """Bytes and ending of each pick, and the judge's features."""
-        rows = [pick.row for pick in job.picks]
+    def _copied(self, picked: OnDisk) -> Looked:
+        """Bytes and ending of each pick, the judge's features, and the picks themselves."""
+        rows = picked.rows
         units = {name: self.room.manifest.load(name).array("judge") for name in {row.unit for row in rows}}
-        return [self._content(row) for row in rows], np.stack([units[row.unit][row.row] for row in rows])
+        return [self._content(row) for row in rows], np.stack([units[row.unit][row.row] for row in rows]), picked
 
-    def _restyled(self, job: DrawJob, judge: Encoder) -> tuple[list[tuple[bytes, str]], F32]:
+    def _restyled(self, job: DrawJob, rows: OnDisk, judge: Encoder) -> Looked:
         """The same of the picks after what all children go through."""
-        rows = OnDisk(self.format, [pick.row for pick in job.picks])
         address = (job.label, job.index, job.round, 0)
         children = restyled(self.then, self.room.plan.seed, list(rows), address, range(len(rows)))
-        return [(self.format.dump(child), self.room.medium.suffix) for child in children], judge.encode(children)
+        contents = [(self.format.dump(child), self.room.medium.suffix) for child in children]
+        return contents, judge.encode(children), children
 
     def _content(self, row: Anchor) -> tuple[bytes, str]:
         """Bytes for the output and the ending of the file's name: as originals are written."""

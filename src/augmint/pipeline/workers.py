@@ -267,7 +267,7 @@ class DrawWorker:
         ids = [child_id(seed, job, attempt, int(slot)) for slot in slots]
         features = self.judge.encode(made.children)
         bench = self._bench(job, made.parents)
-        verdicts = bench.judge(ids, features, made.parents)
+        verdicts = bench.judge(ids, features, made.parents, made.children)
         for i, child in enumerate(made.children):
             data = self.format.dump(child)
             fact = {"id": ids[i], "sha256": sha256(data), "suffix": suffix, "attempt": attempt, "slot": int(slots[i])}

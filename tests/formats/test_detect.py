@@ -56,6 +56,7 @@ FOLDERS = {
     "voc": ({"JPEGImages/1.jpg": True, "Annotations/1.xml": "<x/>"}, "Pascal VOC.*boxes", "crop"),
     "masks": ({"images/1.png": True, "masks/1.png": True}, "masks are not supported", "classify"),
     "nifti": ({"cat/1.nii.gz": "x"}, "medical volumes", "slices"),
+    "a table inside": ({"reviews.csv": "x"}, r"folder of tables \(reviews.csv\)", r"pass '.*reviews\.csv'.*train\.csv"),
     "npz inside": ({"a.npz": "x"}, "folder of .npz", r"pass '.*a\.npz'"),
 }
 

@@ -14,6 +14,7 @@ from table_data import copy, dump, facts, put, read, scan
 
 from augmint.formats.table_columns import PROVENANCE
 from augmint.formats.table_writing import layout_of
+from augmint.formats.tables import Tables
 
 # Any text that a file can hold; white space and marks of the formats come up often.
 TEXTS = st.text(st.one_of(st.sampled_from('",\n\r\t;|=+-@\\ \u2028\u0085é'), st.characters(exclude_categories=["Cs"])))
@@ -108,6 +109,11 @@ def test_many_rows_are_written_in_groups(tmp_path, monkeypatch):
     [file] = copy(path, tmp_path / "out").iterdir()
     assert parquet.ParquetFile(file).metadata.num_row_groups == 3
     assert [s.content for s in read(tmp_path / "out")] == [f"t{i}" for i in range(10)] + ["a child"]
+    # Row groups are read again where there is no room for all of them.
+    monkeypatch.setattr("augmint.formats.columnar._KEPT_BYTES", 0)
+    entries = scan(tmp_path / "out").entries
+    file.touch()
+    assert [Tables().load(entries[i]).content for i in (9, 0, 5, 9)] == ["t9", "t0", "t5", "t9"]
 
 
 @pytest.fixture
@@ -134,7 +140,9 @@ def test_a_saved_hugging_face_set(tmp_path, saved):
     assert [s.content for s in read(tmp_path / "hf")] == ["t0", "t1", "t3", "t4", "t4", "t0"]
     out = copy(tmp_path / "hf", tmp_path / "out")
     assert facts(read(out))[:4] == facts(read(tmp_path / "hf"))[:4] and scan(out).classes == ("z", "b", "a")
-    single = scan(tmp_path / "hf" / "validation")
+    (tmp_path / "hf" / "validation").rename(tmp_path / "hf" / "unsupervised")
+    assert "splits left alone: unsupervised" in scan(tmp_path / "hf").warnings
+    single = scan(tmp_path / "hf" / "unsupervised")
     assert single.splits == ("train",) and len(single.entries) == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import pickle
 
@@ -210,6 +211,17 @@ def test_a_pool_needs_no_label_and_no_split(tmp_path):
     found = scan(put(tmp_path / "pool.csv", rows), unlabelled=True)
     assert [entry.target for entry in found.entries] == [None] * 3 and not found.classes
     assert found.splits == ("train",) and list(found.entries.codes) == [-1] * 3
+
+
+@pytest.mark.parametrize("name", ["pool.txt", "pool.txt.gz"])
+def test_a_pool_of_lines(tmp_path, name):
+    data = "first text\n\n  second é \n".encode()
+    path = put(tmp_path / name, gzip.compress(data) if name.endswith("gz") else data)
+    assert [(s.id, s.content) for s in read(path, unlabelled=True)] == [
+        (f"{name}:1", "first text"),
+        (f"{name}:3", "second é"),
+    ]
+    assert "no column 'label'" in fault(path, "missing-column").got
 
 
 def test_a_part_of_the_entries(tmp_path):

@@ -1,7 +1,7 @@
 """Rows of ``.parquet`` files and of the Arrow files that Hugging Face's ``save_to_disk`` writes; needs ``pyarrow``.
 
 A row is stored here as one serialized Arrow batch, which the writer reads back with the file's schema, so that every
-cell keeps its type. Arrow files are mapped, of Parquet files the row group read last is kept.
+cell keeps its type. Arrow files are mapped, of Parquet files the row groups read last are kept.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
@@ -19,6 +20,7 @@ from augmint.core.errors import DataError, ModelError, SampleError
 from augmint.formats.table_file import Cells, Row, TableFile, gone
 
 _BATCH = 4096
+_KEPT_BYTES = 1 << 28
 
 
 def arrow() -> Any:
@@ -106,7 +108,7 @@ class Parquet(_Columnar):
         self._file = parquet.ParquetFile(self.path, buffer_size=1 << 20, pre_buffer=False)
         groups = [self._file.metadata.row_group(i).num_rows for i in range(self._file.metadata.num_row_groups)]
         self._starts = [0, *accumulate(groups)]
-        self._held: tuple[int, Any] = (-1, None)
+        self._groups: OrderedDict[int, _Stack] = OrderedDict()
         return self._file.schema_arrow
 
     def _batches(self, columns: list[str]) -> Iterator[Any]:
@@ -116,10 +118,16 @@ class Parquet(_Columnar):
         group = bisect_right(self._starts, number) - 1
         if not 0 <= group < len(self._starts) - 1:
             raise IndexError(number)
-        if self._held[0] != group:
-            self._held = (-1, None)  # never two in memory
-            self._held = (group, _Stack(self._file.read_row_group(group, use_threads=False).to_batches(_BATCH)))
-        return self._held[1].row(number - self._starts[group])
+        return self._group(group).row(number - self._starts[group])
+
+    def _group(self, number: int) -> _Stack:
+        """A row group, out of memory where it was read lately: rows are asked for class by class."""
+        if number not in self._groups:
+            self._groups[number] = _Stack(self._file.read_row_group(number, use_threads=False).to_batches(_BATCH))
+            while len(self._groups) > 1 and sum(group.bytes for group in self._groups.values()) > _KEPT_BYTES:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(number)
+        return self._groups[number]
 
 
 class ArrowFile(_Columnar):
@@ -147,6 +155,7 @@ class _Stack:
 
     def __init__(self, batches: list[Any]) -> None:
         self.batches = batches
+        self.bytes = sum(batch.nbytes for batch in batches)
         self._starts = [0]
         for batch in batches:
             self._starts.append(self._starts[-1] + batch.num_rows)

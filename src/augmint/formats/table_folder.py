@@ -14,7 +14,7 @@ from typing import Any
 from augmint.core.errors import DataError
 from augmint.formats.columnar import ArrowFile, Parquet
 from augmint.formats.delimited import Delimited
-from augmint.formats.json_lines import JsonLines
+from augmint.formats.line_files import JsonLines, PlainLines
 from augmint.formats.names import SPLITS
 from augmint.formats.table_file import TableFile
 from augmint.formats.tree import SUFFIXES, some_names
@@ -22,11 +22,12 @@ from augmint.formats.tree import SUFFIXES, some_names
 SPLIT_WORDS = {**SPLITS, "dev": "val"}
 """What the names of files and the values of a column ``split`` mean."""
 
-_KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_KINDS = {".txt": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _OPEN: dict[str, Callable[[Path], TableFile]] = {
     "csv": lambda path: Delimited(path, ","),
     "tsv": lambda path: Delimited(path, "\t"),
     "jsonl": JsonLines,
+    "txt": PlainLines,
     "parquet": Parquet,
     "arrow": ArrowFile,
 }
@@ -100,6 +101,13 @@ def find_tables(path: Path) -> list[Source]:
     return sorted(found, key=lambda source: (source.split != "train", source.split != "val", source.name))
 
 
+def left_alone(path: Path) -> list[str]:
+    """The splits of a saved data set that are neither train nor val nor test."""
+    if not (path / _SAVED_DICT).is_file():
+        return []
+    return sorted(n for n in some_names(path) if (path / n / "state.json").is_file() and not _split_name(n))
+
+
 @lru_cache(maxsize=16)
 def _opened(path: Path, kind: str, modified_ns: int, size: int) -> TableFile:
     return _OPEN[kind](path)
@@ -125,7 +133,8 @@ def open_table(path: Path, kind: str) -> TableFile:
 
 def _split_of(path: Path) -> str:
     """The split that a table's name gives, "" for other files."""
-    match = _SPLIT_FILE.fullmatch(path.name.split(".")[0]) if table_kind(path) and path.is_file() else None
+    named = table_kind(path) not in ("", "txt")  # a train.txt is a list of other files
+    match = _SPLIT_FILE.fullmatch(path.name.split(".")[0]) if named and path.is_file() else None
     return SPLIT_WORDS[match[1].lower()] if match else ""
 
 

@@ -13,7 +13,7 @@ from augmint.formats.names import twin_key
 from augmint.formats.table_cells import Cutter
 from augmint.formats.table_columns import Columns, choose_columns, is_text
 from augmint.formats.table_file import Cells, Row, TableFile, gone
-from augmint.formats.table_folder import SPLIT_WORDS, Source, open_table
+from augmint.formats.table_folder import SPLIT_WORDS, Source, left_alone, open_table
 from augmint.formats.table_rows import Rows, Table
 from augmint.formats.writing import CLASS_LIST, read_classes
 
@@ -143,7 +143,9 @@ class TableScan:
     def listing(self) -> Listing:
         """What was found."""
         self._check_some()
-        rows, warnings, unlabelled = self.rows, [], self.options.unlabelled
+        rows, unlabelled = self.rows, self.options.unlabelled
+        others = left_alone(self.root)
+        warnings = [f"splits left alone: {', '.join(others)}"] if others else []
         twin = rows.twin_ids()
         if twin:
             first, second = map(rows.where, twin)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from augmint.core.errors import DataError
+from augmint.formats.table_folder import table_kind
 from augmint.formats.tree import SUFFIXES, some_names
 
 _EXPECTED = (
@@ -77,6 +78,11 @@ def check_folder(path: Path) -> None:
     what, do = _diagnose(lower, files, {name.lower() for name in below})
     if what:
         raise _refusal(path, what, do)
+    tables = sorted(name for name in names if table_kind(path / name) not in ("", "txt"))
+    bare = not any((path / name).is_dir() or Path(name).suffix.lower() in SUFFIXES for name in names)
+    if tables and bare:
+        do = f"pass {str(path / tables[0])!r}, or call the file train{''.join(Path(tables[0]).suffixes)}"
+        raise _refusal(path, f"a folder of tables ({', '.join(tables[:3])}), none of which is called train", do)
     archives = sorted(name for name in names if name.lower().endswith(".npz"))
     if archives and not any((path / name).is_dir() for name in names):
         raise _refusal(path, f"a folder of .npz files ({', '.join(archives[:3])})", f"pass {str(path / archives[0])!r}")

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from augmint.cli import main
-from augmint.core.errors import UsageError
 from augmint.pipeline.inspect import inspect
 from augmint.pipeline.twins import Twins
 
@@ -67,9 +66,16 @@ def test_the_command(reviews, capsys):
     assert "no column 'txt'" in (wrong := capsys.readouterr().err) and "did you mean 'text'" in wrong
 
 
-def test_near_copies_of_texts_are_refused(reviews):
-    with pytest.raises(UsageError, match="--near for text data"):
-        inspect(reviews, near=True)
+def test_near_copies_between_tables(tmp_path):
+    words = "the plot is thin but the actors play it with so much joy that nobody minds at all"
+    held = [words, "another one that has nothing to do with it"]
+    mine = [words.replace("joy", "glee"), "something else that nobody has said before"]
+    for name, texts in (("test", held), ("train", mine)):
+        rows = [{"text": text, "label": "x"} for text in texts]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = inspect(tmp_path, near=True)
+    assert [(pair.id, pair.nearest) for pair in found.near] == [("train.jsonl:1", "test.jsonl:1")]
+    assert found.leaks == () and found.exit_code == 0
 
 
 def test_twins_are_those_with_one_key():

@@ -170,9 +170,9 @@ def test_no_call_runs_code_out_of_data(path):
 def test_the_loader_of_configs_is_a_safe_one():
     import yaml
 
-    from augmint.pipeline import plan
+    from augmint.pipeline import config
 
-    assert issubclass(plan._Loader, yaml.SafeLoader)
+    assert issubclass(config._Loader, yaml.SafeLoader)
 
 
 def test_no_addresses_are_opened_but_by_the_hub():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,19 +116,22 @@ def _probe(setup: Setup) -> dict[str, float]:
     if not samples:
         return dict.fromkeys(("encode", "mint", "fit", "row_bytes", "file_bytes"), 0.0)
     codec, judge, lm = room.load_codec(), room.load_judge(), room.load_lm()
-    _children(setup, samples[:1], codec, lm, _rows(samples[:1], codec))  # the first call also pays for warming up
+    begin = time.perf_counter()
+    mint = _minter(setup, samples, codec, lm)
+    fitted = time.perf_counter() - begin
+    mint(samples[:1], _rows(samples[:1], codec))  # the first call also pays for warming up
     judge.encode(samples[:1])
     begin = time.perf_counter()
     z, features = _rows(samples, codec), judge.encode(samples)
     encoded = time.perf_counter()
-    children = _children(setup, samples, codec, lm, z)
+    children = mint(samples, z)
     judge.encode(children)
     files = [reader.dump(child) for child in children]
     minted = time.perf_counter()
     return {
         "encode": (encoded - begin) / len(samples),
         "mint": (minted - encoded) / len(samples),
-        "fit": _fit_seconds(setup, samples, z),
+        "fit": _fit_seconds(setup, samples, z, fitted),
         "row_bytes": float(z[0].nbytes + features[0].nbytes),
         "file_bytes": float(np.mean([len(data) for data in files])),
     }
@@ -137,20 +141,31 @@ def _rows(samples: list[Sample], codec: Encoder | None) -> np.ndarray:
     return np.zeros((len(samples), 1), np.float32) if codec is None else codec.encode(samples)
 
 
-def _children(setup: Setup, samples: list[Sample], codec: Encoder | None, lm: Any, z: np.ndarray) -> list[Sample]:
-    """Children that cost what those of the run will cost."""
-    address, places, plan = ("", 0, 0, 0), range(len(samples)), setup.plan
+def _minter(
+    setup: Setup, samples: list[Sample], codec: Encoder | None, lm: Any
+) -> Callable[[list[Sample], np.ndarray], list[Sample]]:
+    """What makes children that cost what those of the run will cost, of samples and their rows."""
+    address, plan, method = ("", 0, 0, 0), setup.plan, None
     if plan.rewrites:
-        fitted = plan.rewriter(lm).fit(samples, stream(plan.seed, "fit", plan.method))
-        made = fitted.rewrite(samples, streams(plan.seed, "probe", address, places))
-    else:
-        made = codec.decode(z, samples) if isinstance(codec, Codec) and "pool" not in setup.sources else samples
+        method = plan.rewriter(lm).fit(samples, stream(plan.seed, "fit", plan.method))
     then = plan.then_rewriter()
-    return restyled(then and then.fit(samples, stream(plan.seed, "fit", plan.then)), plan.seed, made, address, places)
+    if then is not None:
+        then.fit(samples, stream(plan.seed, "fit", plan.then))
+
+    def mint(likes: list[Sample], z: np.ndarray) -> list[Sample]:
+        places, made = range(len(likes)), likes
+        if method is not None:
+            made = method.rewrite(likes, streams(plan.seed, "probe", address, places))
+        elif isinstance(codec, Codec) and "pool" not in setup.sources:
+            made = codec.decode(z, likes)
+        return restyled(then, plan.seed, made, address, places)
+
+    return mint
 
 
-def _fit_seconds(setup: Setup, samples: list[Sample], z: np.ndarray) -> float:
-    if setup.plan.rewrites:
-        return 0.0
+def _fit_seconds(setup: Setup, samples: list[Sample], z: np.ndarray, few: float) -> float:
+    """Seconds of the fit; ``few`` is what it took on a few samples, where the method works on samples."""
+    if setup.plan.rewrites:  # hand-made transforms look at some of the data, language models learn from all
+        return few * len(setup.train) / len(samples) if setup.plan.uses_model else 0.0
     rows = [{"id": sample.id, "target": sample.target, "group": sample.group} for sample in samples]
     return float(setup.plan.synthesizer().fit_seconds(as_latents(z, rows, setup.classes, setup.space)))

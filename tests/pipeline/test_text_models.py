@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 
 import augmint as am
 from augmint.core.errors import UsageError
@@ -78,7 +79,7 @@ def loaded(monkeypatch):
         found.append((name, size))
         return Bag(f"{name}-{size}")
 
-    def lm(name, *, size=None, device="cpu"):
+    def lm(name, *, kind=None, size=None, device="cpu"):
         found.append((name, size))
         return {"words": ["indeed", "perhaps", "again"]}
 
@@ -177,3 +178,30 @@ def test_a_method_without_a_default_model_asks_for_one(data, tmp_path, monkeypat
 @dataclass
 class Writer(Filler):
     model_kinds: ClassVar[frozenset[str]] = frozenset({"causal-lm"})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A BertForMaskedLM of a few kilobytes whose words are those of the data."""
+    transformers = pytest.importorskip("transformers")
+    path = tmp_path / "tiny-bert"
+    path.mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "with", "number", *map(str, range(12)), *SWEET, *SOUR]
+    (path / "vocab.txt").write_text("\n".join(words) + "\n")
+    transformers.BertTokenizerFast(vocab=str(path / "vocab.txt")).save_pretrained(path)
+    config = transformers.BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformers.BertForMaskedLM(config).save_pretrained(path)
+    return str(path)
+
+
+def test_a_local_folder_rewrites_and_is_known_by_its_weights(data, tmp_path, folder):
+    keys = {"method": "masked-lm", "model": folder, "size": 32, "gates": [], "unit_size": 8}
+    out = am.augment(data, tmp_path / "out", **keys).out
+    made = [row for row in jsonl(out / "train.jsonl") if row["is_synthetic"]]
+    assert len(made) == 24 and replay(out, made[-1]["id"]).identical
+    two = am.augment(data, tmp_path / "two", workers=2, **keys).out
+    assert snapshot(two) == snapshot(out)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from augmint.core.errors import UsageError
 from augmint.core.protocols import Modality, Rewriter
-from augmint.models import Card, get_card
+from augmint.models import Card, Kind, get_card
 from augmint.pipeline.plan import AUTO, DEFAULT_GATES, Plan, method_class, rewriter_class, rewriter_names
 
 
@@ -161,9 +162,18 @@ def _model_card(plan: Plan, medium: Medium) -> Card:
             do="add --model NAME (augmint models list) or --model FOLDER",
             code="no-model",
         )
-    card = get_card(plan.model)
+    card = get_card(plan.model, kind_of(plan))
     _check_card("model", card, kinds, medium)
     return card
+
+
+def kind_of(plan: Plan) -> Kind | None:
+    """What the model of a local folder is to be used as, where the method leaves no choice."""
+    if not Path(plan.model).expanduser().is_dir():
+        return None
+    if not plan.rewrites:
+        return "encoder"
+    return cast(Kind, next(iter(plan.model_kinds))) if len(plan.model_kinds) == 1 else None
 
 
 def _check_card(role: str, card: Card, kinds: frozenset[str], medium: Medium) -> None:

@@ -24,7 +24,7 @@ from augmint.pipeline.fitting import usable_rows
 from augmint.pipeline.judging import Bench, Blind, Parents
 from augmint.pipeline.making import Maker, Places
 from augmint.pipeline.manifest import Manifest, Rows, blobs_of, dump_json, sha256
-from augmint.pipeline.modality import MEDIA, Medium, is_judged
+from augmint.pipeline.modality import MEDIA, Medium, is_judged, kind_of
 from augmint.pipeline.plan import Plan
 
 Arrays = dict[str, np.ndarray]
@@ -103,7 +103,7 @@ class Room:
         """The model that a method on samples is handed; None where it needs none."""
         if not (self.plan.rewrites and self.plan.uses_model):
             return None
-        return load_lm(self.plan.model, size=self.plan.size, device=self.device)
+        return load_lm(self.plan.model, kind=kind_of(self.plan), size=self.plan.size, device=self.device)
 
     def load_judge(self) -> Encoder:
         """The encoder in whose space children are judged."""

@@ -140,19 +140,24 @@ def task(name: str, shots: int, pair: int) -> Task:
 
 def _dealt(name: str, shots: int, pair: int) -> Task:
     data = pictures(name)
-    own = [np.flatnonzero(~data.test & (data.y == c)) for c in range(len(data.classes))]
-    whole = min(len(rows) for rows in own) // shots
-    deal, turn = divmod(pair, whole)
-    rng = np.random.default_rng([4, shots, deal])
-    train = np.concatenate([rng.permutation(rows)[turn * shots : (turn + 1) * shots] for rows in own])
-    rest = np.setdiff1d(np.flatnonzero(~data.test), train)
+    train, rest, shared = deal(data.y, data.test, shots, pair)
     pool = np.random.default_rng([5, shots, pair]).permutation(rest)[: None if (name, shots) == TRANSFER else POOL]
     test = np.flatnonzero(data.test)
+    return Task(data, train, data.y[train], pool, data.y[pool], test, data.y[test], data.classes, shared, True)
+
+
+def deal(y: I64, test: npt.NDArray[np.bool_], shots: int, pair: int) -> tuple[I64, I64, float]:
+    """Training rows of a pair, ``shots`` of each class; the other training rows; the share that two pairs share."""
+    own = [np.flatnonzero(~test & (y == c)) for c in range(int(y.max()) + 1)]
+    whole = min(len(rows) for rows in own) // shots
+    anew, turn = divmod(pair, whole)
+    rng = np.random.default_rng([4, shots, anew])
+    train = np.concatenate([rng.permutation(rows)[turn * shots : (turn + 1) * shots] for rows in own])
+    rest = np.setdiff1d(np.flatnonzero(~test), train)
     # Rows of one deal are apart; two deals share what chance gives them, shots of a class's rows.
     pairs_apart = sum(min(whole, PAIRS - at) * (min(whole, PAIRS - at) - 1) for at in range(0, PAIRS, whole))
     chance = float(np.mean([shots / len(rows) for rows in own]))
-    shared = chance * (1.0 - pairs_apart / (PAIRS * (PAIRS - 1)))
-    return Task(data, train, data.y[train], pool, data.y[pool], test, data.y[test], data.classes, shared, True)
+    return train, rest, chance * (1.0 - pairs_apart / (PAIRS * (PAIRS - 1)))
 
 
 def _drawn(name: str, shots: int, pair: int) -> Task:

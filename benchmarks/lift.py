@@ -59,11 +59,12 @@ LONG = 1000
 
 @dataclass(frozen=True)
 class Cell:
-    """A part of the table."""
+    """A part of the table; what is done of it lies below ``home``."""
 
     student: str
     data: str
     shots: int
+    home: Path = DRAWS
 
     @property
     def name(self) -> str:
@@ -72,7 +73,7 @@ class Cell:
 
     def path(self, pair: int) -> Path:
         """Where a pair is kept."""
-        return DRAWS / self.name / f"{pair:02d}.json"
+        return self.home / self.name / f"{pair:02d}.json"
 
 
 def cells(students: Sequence[str]) -> list[Cell]:

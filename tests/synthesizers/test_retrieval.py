@@ -12,7 +12,7 @@ from augmint.checks import check_synthesizer, example_latents
 from augmint.core.errors import DataError, UsageError
 from augmint.core.types import NO_PICK, Latents
 from augmint.numerics.probe import Probe
-from augmint.synthesizers.retrieval import EXHAUSTED, Retrieval
+from augmint.synthesizers.retrieval import EXHAUSTED, Retrieval, even
 
 RNG = np.random.default_rng(0)
 
@@ -171,3 +171,45 @@ def test_a_method_that_picks_twice_breaks_the_law() -> None:
     pool = example_latents((30, 20, 10), seed=0)
     with pytest.raises(AssertionError, match="twice"):
         check_synthesizer(Twice, pool=dataclasses.replace(pool, z=pool.z + np.float32(0.1)))
+
+
+def test_soft_labels_are_even_and_add_up() -> None:
+    # Nearly all of the pool is on the right; half of the weight goes to each class all the same.
+    real, pool = line(), pool_of(np.linspace(2.0, 30.0, 40)[:, None])
+    method = Retrieval(labels="soft", confidence=0.0).fit(real, RNG, pool=pool)
+    left = np.where(method.label_ == 0, method.share_[:, 0], method.share_[:, 1])
+    assert np.allclose(method.share_.sum(axis=1), 1.0)
+    assert left.mean() == pytest.approx(0.5, abs=1e-3)
+    assert np.all(np.diff(left) < 0), "the farther to the right, the less of the left class"
+    hard = Retrieval(confidence=0.0).fit(real, RNG, pool=pool)
+    assert (hard.label_ == 1).all()
+
+
+def test_soft_labels_have_parents_of_the_other_classes() -> None:
+    real, pool = line(), pool_of([[-9.0], [12.0]])
+    draw = Retrieval(labels="soft", confidence=0.0).fit(real, RNG, pool=pool).sample(real.take(np.array([0, 2])), RNG)
+    assert draw.refs.tolist() == [["pool:u0", "data:r0", "data:r2"], ["pool:u1", "data:r2", "data:r0"]] or (
+        draw.refs.tolist() == [["pool:u0", "data:r0", "data:r2"], ["pool:u1", "data:r2", "data:r1"]]
+    )
+    assert np.allclose(draw.label_weights.sum(axis=1), 1.0)
+    assert (draw.label_weights[:, 0] == 0).all()
+    assert (draw.label_weights[:, 1] > draw.label_weights[:, 2]).all()
+
+
+def test_even_shares_by_hand() -> None:
+    # log-odds 1 and 3, centred -1 and 1, with deviation 1/2 in each column: scores -2 and 2, a share of 1 / (1 + e^4).
+    p = np.array([1.0, 3.0])
+    rows = np.stack([1 / (1 + np.exp(p)), 0 * p, 1 / (1 + np.exp(-p))], axis=1).astype(np.float32)
+    own = 1 / (1 + np.exp(-4.0))
+    assert np.allclose(even(rows), [[own, 0.0, 1 - own], [1 - own, 0.0, own]], atol=1e-5)
+
+
+def test_soft_labels_keep_the_laws() -> None:
+    pool = example_latents((30, 20, 10), seed=0)
+    pool = dataclasses.replace(pool, z=pool.z + np.float32(0.1))
+    check_synthesizer(lambda: Retrieval(labels="soft", confidence=0.0), pool=pool)
+
+
+def test_refuses_other_labels() -> None:
+    with pytest.raises(ValueError, match="labels"):
+        Retrieval(labels="hard")

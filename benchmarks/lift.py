@@ -144,7 +144,7 @@ def measured(line: Line, bench: Bench, spend: Budget, done: Mapping[str, Any]) -
         return decided(line, bench, spend, done)
     clock = time.process_time()
     train = bench.training_set(line, bench.fold, np.random.default_rng([bench.seed, 1]))
-    if "none" in done and _as_none(train):
+    if "none" in done and as_none(train):
         return {**done["none"], "seconds": 0.0, "note": "the training set of none"}
     fitted = student(bench.student).fit(train, spend, np.random.default_rng([bench.seed, 2]))
     found = scored(fitted.predict_proba(bench.test), bench.task.y_test)
@@ -181,7 +181,7 @@ def decided(line: Line, bench: Bench, spend: Budget, done: Mapping[str, Any]) ->
     return {**done[shipped], **facts, "seconds": round(time.process_time() - clock, 3)}
 
 
-def _as_none(train: TrainingSet) -> bool:
+def as_none(train: TrainingSet) -> bool:
     """Whether it is the training set of ``none``: the real rows, of equal weight, unchanged."""
     return not train.minted.any() and train.transform is None and not train.mixup and np.ptp(train.weight) == 0
 

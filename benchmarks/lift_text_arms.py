@@ -21,9 +21,10 @@ import numpy as np
 from augmint.core.types import Sample, TrainingSet
 from augmint.models import load_encoder, load_lm
 from augmint.pipeline.arms import Arm
-from augmint.pipeline.encodings import Remembered, RowSpace, as_rows, content_key
+from augmint.pipeline.encodings import Remembered, RowSpace, as_rows
 from augmint.pipeline.minting import Children, Fold, Models, mint, training_set
 from augmint.pipeline.neutral import neutral_texts
+from augmint.pipeline.workers import pixel_hash
 from lift_arms import Line, no_children
 from lift_text_cells import ENCODER, ROWS, SHOTS, Task, encoded, texts
 
@@ -33,8 +34,11 @@ PICKS = 150
 MOST = 1500
 """Children of one arm that picks."""
 
-NEUTRAL = 2000
+NEUTRAL = 1500
 """Texts of the embedded corpus that an arm gets."""
+
+SOFT = {"labels": "soft", "confidence": 0.0, "pick": "margin"}
+"""Options of `retrieval`: nearly all is asked for, so that unlikeness need not be looked for."""
 
 
 @dataclass
@@ -110,7 +114,7 @@ class Bench:
 def known(name: str) -> Remembered:
     """MiniLM, with every text of a data set and of the embedded corpus remembered."""
     encoder, data = load_encoder(ENCODER), texts(name)
-    keys = [content_key(Sample("", text)) for text in data.x]
+    keys = [pixel_hash(Sample("", text)) for text in data.x]
     return Remembered(encoder, _rows={**dict(zip(keys, encoded(name), strict=True)), **_neutral_rows()})
 
 
@@ -120,7 +124,7 @@ def _neutral_rows() -> dict[str, Any]:
     if not path.exists():
         np.save(path, load_encoder(ENCODER).encode(samples).astype(np.float16))
     rows = np.load(path).astype(np.float32)
-    return dict(zip([content_key(sample) for sample in samples], rows, strict=True))
+    return dict(zip([pixel_hash(sample) for sample in samples], rows, strict=True))
 
 
 @cache
@@ -156,7 +160,7 @@ def picked(soft: bool) -> Any:
     def make(bench: Bench, fold: Fold, rng: np.random.Generator) -> Children:
         classes = len(fold.classes)
         wanted = MOST if soft else min(PICKS * classes, MOST)
-        options = {"labels": "soft", "confidence": 0.0} if soft else {}
+        options = SOFT if soft else {}
         arm = Arm("retrieval", "retrieval", options, model=ENCODER, label_by="parents", needs_pool=True,
                   factor=1.0 + wanted / len(fold.real))  # fmt: skip
         return bench.minted(arm, fold)
@@ -168,7 +172,7 @@ def neutral(bench: Bench, fold: Fold, rng: np.random.Generator) -> Children:
     """Sentences of the embedded corpus near the training texts, with balanced soft labels."""
     samples = neutral_texts()
     pool = bench.rows(samples) if bench.on_rows else samples
-    arm = Arm("retrieval", "retrieval", {"labels": "soft", "confidence": 0.0}, model=ENCODER, label_by="parents",
+    arm = Arm("retrieval", "retrieval", SOFT, model=ENCODER, label_by="parents",
               needs_pool=True, factor=1.0 + NEUTRAL / len(fold.real))  # fmt: skip
     return bench.minted(arm, replace(fold, pool=pool))
 
@@ -205,14 +209,14 @@ REWRITERS = (
 PICKED = (
     Line("neutral", "ours", children=neutral),
     Line("retrieval", "pool", children=picked(False)),
-    Line("retrieval, soft", "pool", children=picked(True)),
+    Line("retrieval soft", "pool", children=picked(True)),
 )
 TEXT_LINES = (
     *BASELINES,
     Line("classic-text heavy", "ours", children=_rewritten("classic-text", ENCODER, preset="heavy")),
     *REWRITERS,
     *PICKED,
-    Line("auto", "auto", candidates=("retrieval, soft", "neutral")),
+    Line("auto", "auto", candidates=("retrieval soft", "neutral")),
 )
 ROW_LINES = (
     *BASELINES,
@@ -220,7 +224,7 @@ ROW_LINES = (
     *(Line(name, "ours", children=_of(name)) for name in ("noise", "interpolation", "extrapolation", "calibration", "tail")),
     *REWRITERS,
     *PICKED,
-    Line("auto", "auto", candidates=("retrieval, soft", "interpolation")),
+    Line("auto", "auto", candidates=("retrieval soft", "interpolation")),
 )  # fmt: skip
 FINE = ("none", "EDA", "nlpaug", "auto")
 

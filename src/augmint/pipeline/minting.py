@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,10 +61,12 @@ class Models:
     Attributes:
         codec: encodes and decodes.
         judge: the encoder in whose space children are looked at.
+        lm: the language model of a method that works with one.
     """
 
     codec: Codec
     judge: Encoder
+    lm: Any = None
 
     @classmethod
     def of_rows(cls, space: str = "rows") -> Models:
@@ -157,16 +159,18 @@ class _Job:
         place = {name: i for i, name in enumerate(fold.classes)}
         # A run lists class by class, by id.
         samples = sorted(fold.real, key=lambda sample: (place[sample.target], sample.id))
-        judged = _latents(samples, models.judge, fold.classes)
+        judged = _latents(samples, models.judge if _looked_at(plan) else Unseen(), fold.classes)
         real = judged if plan.rewrites else _latents(samples, models.codec, fold.classes)
-        arrays = fit_all(plan, real, judged, samples, lambda share: None, _second(plan, fold, models.codec))
+        second = _second(plan, fold, models.codec)
+        arrays = fit_all(plan, real, judged, samples, lambda share: None, second, models.lm)
         labels = {f"data:{id_}": y for id_, y in zip(real.ids, real.y, strict=True)}
         bench = Bench(fold.classes, labels, load_gates(plan, arrays), load_label_probe(plan, arrays), judged.space)
         chooser = Chooser(fold.classes, load_set_gates(plan, arrays))
-        maker, order = Maker.load(plan, arrays, None if plan.rewrites else models.codec), {}
+        maker, order = Maker.load(plan, arrays, None if plan.rewrites else models.codec, models.lm), {}
         for name in fold.classes:
             members = np.flatnonzero(real.labels == place[name])
             order[name] = members[stream(plan.seed, "anchors", name).permutation(len(members))]
+        models = models if _looked_at(plan) else replace(models, judge=Unseen())
         return cls(plan, models, maker, bench, chooser, replace(real, groups=None), samples, fold.pool, order)
 
     def carry_out(self, asked: Mapping[str, int]) -> Children:
@@ -271,6 +275,24 @@ class _Job:
             if not verdict["kept"]:
                 self.rejected[verdict["gate"]] += 1
         return [child for id_, child in zip(ids, unit, strict=True) if verdicts[id_]["kept"]]
+
+
+def _looked_at(plan: Plan) -> bool:
+    """Whether a gate or a label asks for the judge."""
+    return bool(plan.gates) or plan.label_by == "judge"
+
+
+class Unseen(Encoder):
+    """In place of a judge that nobody asks: one zero for each sample."""
+
+    @property
+    def space(self) -> str:
+        """A name of its own."""
+        return "unseen"
+
+    def encode(self, samples: Sequence[Sample]) -> F32:
+        """(n, 1)."""
+        return np.zeros((len(samples), 1), np.float32)
 
 
 def _latents(samples: Sequence[Sample], model: Encoder, classes: tuple[str, ...]) -> Latents:

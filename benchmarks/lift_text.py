@@ -42,7 +42,11 @@ ROOT = Path(__file__).resolve().parents[1]
 DRAWS = Path(os.environ.get("AUGMINT_TEXT_DRAWS", "/tmp/augmint-lift-text/pairs"))
 RESULTS, PAGE = ROOT / "benchmarks/results/lift_text.json", ROOT / "docs/lift_text.md"
 STUDENTS = ("scratch", "probe", "finetune")
-BUDGETS = {"scratch": Budget(updates=100, trials=3), "probe": Budget(trials=3), "finetune": Budget(updates=50, batch=16)}
+BUDGETS = {
+    "scratch": Budget(updates=100, trials=3),
+    "probe": Budget(trials=3),
+    "finetune": Budget(updates=50, batch=16),
+}
 SCHEME = Scheme(folds=3, repeats=1)
 MARGIN = 0.01
 AIMS = {"trec": 8.0, "sst2": 4.0, "snips": 3.0}
@@ -169,15 +173,15 @@ def table_of(cell: tuple[str, str, int]) -> dict[str, Any]:
                              "shots": shots, "pairs": len(pairs_of(cell, ["none"]))}  # fmt: skip
     if facts["pairs"] < 2:
         return facts | {"status": "not run", "arms": {}}
-    done = {line: pairs_of(cell, ["none", line.name]) for line in lines(student_name)}
-    most = max(len(pairs) for pairs in done.values())
-    full = [line.name for line, pairs in done.items() if len(pairs) == most]
-    arms = stats.cell(pairs_of(cell, full), full)
-    for line, pairs in done.items():
-        if line.name not in arms and len(pairs) > 1:
-            arms[line.name] = stats.cell(pairs, ["none", line.name])[line.name]
     sides = {line.name: line.side for line in lines(student_name)}
-    ordered = {line.name: {"side": sides[line.name], **arms[line.name]} for line in done if line.name in arms}
+    done = {name: pairs_of(cell, ["none", name]) for name in sides}
+    most = max(len(pairs) for pairs in done.values())
+    full = [name for name, pairs in done.items() if len(pairs) == most]
+    arms = stats.cell(pairs_of(cell, full), full)
+    for name, pairs in done.items():
+        if name not in arms and len(pairs) > 1:
+            arms[name] = {**stats.cell(pairs, ["none", name])[name], "pairs": len(pairs)}
+    ordered = {name: {"side": side, **arms[name]} for name, side in sides.items() if name in arms}
     share = pairs_of(cell, ["none"])[0]["shared"]
     scheme = "shared test rows, " + (f"draws share {share:.0%} of their training rows" if share else "disjoint draws")
     return facts | {"status": "done", "scheme": scheme, "shared": round(share, 4), "arms": ordered}
@@ -188,7 +192,11 @@ def auto_facts() -> dict[str, Any]:
     rows = {}
     for cell in cells():
         ours = [line.name for line in lines(cell[0]) if line.side in ("ours", "pool")]
-        there = [name for name in ours if len(pairs_of(cell, ["none", "auto", name])) == len(pairs_of(cell, ["none", "auto"]))]
+        there = [
+            name
+            for name in ours
+            if len(pairs_of(cell, ["none", "auto", name])) == len(pairs_of(cell, ["none", "auto"]))
+        ]
         pairs = pairs_of(cell, ["none", "auto", *there])
         if len(pairs) > 3 and there:
             lift = stats.said(stats.lift(pairs, "auto"))
@@ -219,8 +227,16 @@ def beside_peers() -> Iterator[str]:
     """The arms without a pool beside the best peer."""
     for data in SHOTS:
         cell = ("scratch", data, 10)
-        peers = [line.name for line in lines("scratch") if line.side == "peer" and len(pairs_of(cell, ["none", line.name])) > 3]
-        ours = [line.name for line in lines("scratch") if line.side == "ours" and len(pairs_of(cell, ["none", line.name])) > 3]
+        peers = [
+            line.name
+            for line in lines("scratch")
+            if line.side == "peer" and len(pairs_of(cell, ["none", line.name])) > 3
+        ]
+        ours = [
+            line.name
+            for line in lines("scratch")
+            if line.side == "ours" and len(pairs_of(cell, ["none", line.name])) > 3
+        ]
         if not peers or not ours:
             continue
         pairs = pairs_of(cell, ["none", *ours, *peers])

@@ -81,7 +81,7 @@ class Bench:
 
     def minted(self, arm: Arm, fold: Fold) -> Children:
         """Children of a method, made once for all arms that use them on the same rows."""
-        key = repr((arm.method, arm.options, arm.model, arm.factor, arm.label_by, [sample.id for sample in fold.real]))
+        key = repr((arm.name, arm.method, arm.options, arm.model, arm.factor, arm.label_by, [sample.id for sample in fold.real]))
         if key not in self._made:
             once = {"max_rounds": 1, "max_tries": 1} if arm.needs_pool else {}
             self._made[key] = mint(arm.plan(self.seed, gates=[], **once), fold, self.models(arm))
@@ -172,7 +172,7 @@ def neutral(bench: Bench, fold: Fold, rng: np.random.Generator) -> Children:
     """Sentences of the embedded corpus near the training texts, with balanced soft labels."""
     samples = neutral_texts()
     pool = bench.rows(samples) if bench.on_rows else samples
-    arm = Arm("retrieval", "retrieval", SOFT, model=ENCODER, label_by="parents",
+    arm = Arm("neutral", "retrieval", SOFT, model=ENCODER, label_by="parents",
               needs_pool=True, factor=1.0 + NEUTRAL / len(fold.real))  # fmt: skip
     return bench.minted(arm, replace(fold, pool=pool))
 
@@ -204,6 +204,8 @@ BASELINES = (
 )
 REWRITERS = (
     Line("masked-lm", "ours", children=_rewritten("masked-lm")),
+    Line("masked-lm half", "ours", children=_rewritten("masked-lm", share=0.5, insert=0.2, at_once=True)),
+    Line("masked-lm labelled", "ours", children=_rewritten("masked-lm", condition="prepend", steps=50)),
     Line("ssmba", "ours", children=_rewritten("ssmba")),
 )
 PICKED = (

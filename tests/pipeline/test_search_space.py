@@ -14,13 +14,14 @@ from augmint.pipeline.plan import DEFAULT_GATES, family
 from augmint.pipeline.search_space import STRENGTHS, Dice, SearchSpace, name_of
 from augmint.synthesizers import TABLE as METHODS
 
-EVERYTHING = SearchSpace.of(tuple(STRENGTHS), pictures=True, pool=500, real=50, classes=10)
+SUITED = tuple(name for name in STRENGTHS if name not in ("classic-text", "masked-lm", "ssmba"))
+EVERYTHING = SearchSpace.of(SUITED, modality="image", pool=500, real=50, classes=10)
 
 
 def test_every_candidate_has_a_plan() -> None:
     rng = np.random.default_rng(0)
     arms = [EVERYTHING.suggest(Dice(rng)) for _ in range(200)]
-    assert {arm.method for arm in arms} == set(STRENGTHS)
+    assert {arm.method for arm in arms} == set(SUITED)
     for arm in arms:
         plan = arm.plan(0, gates=list(arm.gates or ()))
         assert (plan.method, plan.gates, plan.factor) == (arm.method, arm.gates, arm.factor)
@@ -35,7 +36,7 @@ def test_first_trials_are_the_methods_as_they_are() -> None:
     study = optuna.create_study()
     for params in EVERYTHING.first():
         study.enqueue_trial(params)
-    for name in STRENGTHS:
+    for name in SUITED:
         arm = EVERYTHING.suggest(study.ask())
         room = family(name)
         table = CLASSIC if room == "classic" else METHODS
@@ -45,13 +46,13 @@ def test_first_trials_are_the_methods_as_they_are() -> None:
 
 
 def test_no_more_is_asked_of_a_pool_than_it_has() -> None:
-    few = SearchSpace.of(("retrieval",), pictures=True, pool=30, real=20, classes=2)
+    few = SearchSpace.of(("retrieval",), modality="image", pool=30, real=20, classes=2)
     arms = [few.suggest(Dice(np.random.default_rng(seed))) for seed in range(20)]
     assert max(arm.factor for arm in arms) <= 2.5
 
 
 def test_a_strategy_leaves_the_amount_alone() -> None:
-    space = SearchSpace.of((), pictures=False, pool=0, strategy="auto")
+    space = SearchSpace.of((), modality="", pool=0, strategy="auto")
     arm = space.suggest(Dice(np.random.default_rng(0)))
     assert name_of(arm, "auto").endswith((" auto", " auto, gates none", " auto, gates consistency"))
     assert "factor" not in space.first()[0] and "then" not in space.first()[0]
@@ -60,13 +61,24 @@ def test_a_strategy_leaves_the_amount_alone() -> None:
 def test_the_parts_of_the_mixture_make_as_much_as_one() -> None:
     parts = EVERYTHING.mixture()
     assert sum(part.factor - 1 for part in parts) == pytest.approx(2.0)
-    assert [part.method for part in parts] == list(STRENGTHS)
+    assert [part.method for part in parts] == list(SUITED)
 
 
 def test_methods_that_cannot_work_are_refused() -> None:
     with pytest.raises(UsageError, match="without a pool"):
-        SearchSpace.of(("retrieval",), pictures=True, pool=0)
+        SearchSpace.of(("retrieval",), modality="image", pool=0)
     with pytest.raises(UsageError, match="on rows"):
-        SearchSpace.of(("classic",), pictures=False, pool=0)
+        SearchSpace.of(("classic",), modality="", pool=0)
     with pytest.raises(UsageError, match="nois"):
-        SearchSpace.of(("nois",), pictures=True, pool=0)
+        SearchSpace.of(("nois",), modality="image", pool=0)
+
+
+def test_texts_have_methods_and_models_of_their_own() -> None:
+    space = SearchSpace.of((), modality="text", pool=20, real=20, classes=2)
+    arms = [space.suggest(Dice(np.random.default_rng(seed))) for seed in range(60)]
+    models = {"retrieval": "all-MiniLM-L6-v2", "classic-text": "", "masked-lm": "tiny-text"}
+    assert {arm.method: arm.model for arm in arms} == models
+    assert {arm.then for arm in arms} == {"", "classic-text"}
+    assert SearchSpace.of(("classic",), modality="text", pool=0).methods == ("classic-text",)
+    with pytest.raises(UsageError, match="on pictures"):
+        SearchSpace.of(("classic-text", "masked-lm"), modality="image", pool=0)

@@ -19,6 +19,7 @@ from augmint.pipeline.config import plan_from
 from augmint.pipeline.estimate import Estimate, estimate
 from augmint.pipeline.guard import leak_words
 from augmint.pipeline.modality import MEDIA
+from augmint.pipeline.neutral import pool_path
 from augmint.pipeline.plan import AUTO
 from augmint.pipeline.quickstart import quickstart as run_quickstart
 from augmint.pipeline.reporting import PAGE
@@ -54,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
         values["gates"] = args.gate
     modality = detect(Path(args.data)).modality
     plan = plan_from(Path(args.config) if args.config else None, values, args.set, modality=modality)
-    second = (Path(path) if path is not None else None for path in (args.pool, args.base, args.heldout))
-    inputs = Inputs(Path(args.data), *second)
+    base, heldout = (Path(path) if path is not None else None for path in (args.base, args.heldout))
+    inputs = Inputs(Path(args.data), pool_path(args.pool) if args.pool is not None else None, base, heldout)
     if args.dry_run and plan.method == AUTO:
         raise UsageError(
             "--dry-run with --method auto",

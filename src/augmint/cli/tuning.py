@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from augmint.cli.show import Console, console_of
+from augmint.formats import detect
 from augmint.pipeline.config import plan_from
 from augmint.pipeline.evaluate import seconds_of
+from augmint.pipeline.neutral import pool_path
+from augmint.pipeline.plan import AUTO
 from augmint.pipeline.tuning import Tuned, Tuning
 from augmint.pipeline.tuning import tune as search
 
@@ -22,10 +25,10 @@ def tune(args: argparse.Namespace) -> int:
     console = console_of(args)
     values = {name: getattr(args, name) for name in _PLAN_FLAGS if getattr(args, name) is not None}
     tuning = tuning_of(args, replace(Tuning(), methods=_words(args.method), models=_words(args.model)))
-    pool = Path(args.pool) if args.pool is not None else None
+    pool = pool_path(args.pool) if args.pool is not None else None
     with console.progress() as progress:
         found = search(
-            plan_from(None, values),
+            plan_from(None, {"method": AUTO, **values}, modality=detect(Path(args.data)).modality),
             Path(args.data),
             Path(args.out),
             tuning,

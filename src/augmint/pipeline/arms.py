@@ -14,7 +14,9 @@ from typing import Any
 from augmint.classic import TABLE as CLASSIC
 from augmint.core import registry
 from augmint.core.errors import UsageError, unknown
-from augmint.pipeline.plan import Plan, make_plan
+from augmint.core.protocols import Modality
+from augmint.pipeline.modality import MEDIA, default_model
+from augmint.pipeline.plan import Plan, family, make_plan, rewriter_names
 from augmint.synthesizers import TABLE as METHODS
 
 Options = Mapping[str, Any]
@@ -33,7 +35,7 @@ class Arm:
         oversample: rows of small classes are repeated at random until all classes are even.
         transform: hand-made transform of each batch, afresh each time; "" for none.
         mixup: parameter of the Beta distribution of on-the-fly mixup of inputs; 0 for none.
-        model: codec that the method works in.
+        model: codec, encoder or language model that the method works with.
         factor: rows after / rows before, for arms with a method.
         label_by: as in :class:`~augmint.pipeline.plan.Plan`.
         needs_pool: the method picks from unlabelled samples.
@@ -56,8 +58,8 @@ class Arm:
 
     @property
     def rewrites(self) -> bool:
-        """Whether a hand-made transform of pictures is part of it, so that it has no meaning for rows."""
-        return bool(self.then or self.transform) or self.method in CLASSIC
+        """Whether samples themselves are changed, pictures or texts, so that it has no meaning for rows."""
+        return bool(self.then or self.transform) or self.method in rewriter_names()
 
     def plan(self, seed: int, **keys: Any) -> Plan:
         """The plan of a run that would make this arm's children; ``keys`` are further keys of the plan."""
@@ -81,25 +83,35 @@ WORDS: dict[str, dict[str, Any]] = {
 
 def arm_names() -> list[str]:
     """All words that :func:`parse_arms` knows, without their combinations."""
-    return [*WORDS, *sorted({*registry.names("synthesizers", METHODS), *registry.names("classic", CLASSIC)})]
+    return [*WORDS, *sorted({*registry.names("synthesizers", METHODS), *rewriter_names()})]
 
 
-def parse_arms(words: str | Sequence[str], *, factor: float = 3.0, model: str = "tiny-image") -> tuple[Arm, ...]:
+def parse_arms(
+    words: str | Sequence[str], *, factor: float = 3.0, model: str = "", modality: Modality = "image"
+) -> tuple[Arm, ...]:
     """Arms from ``none,gan,gan+classic``, in this order and each once; ``none`` comes first whether named or not.
 
     Args:
         words: names, or one string with commas. ``+`` joins what one arm does: a method, then transforms of its
             children (``gan+classic``) and any of :data:`WORDS` (``gan+class-weights+on-the-fly``).
         factor: rows after / rows before.
-        model: codec.
+        model: of the methods; "" for the default of each.
+        modality: of the data; ``classic`` means that modality's own transform.
 
     Raises:
         UsageError: an unknown word, or two methods in one arm.
     """
     listed = words.split(",") if isinstance(words, str) else list(words)
     names = dict.fromkeys(name for word in listed if (name := word.strip()))
-    arms = [replace(_arm(name), factor=factor, model=model) for name in names if name != NONE.name]
-    return (NONE, *arms)
+    arms = [own_words(_arm(name), modality) for name in names if name != NONE.name]
+    return (NONE, *(replace(arm, factor=factor, model=model or default_model(arm.method, modality)) for arm in arms))
+
+
+def own_words(arm: Arm, modality: Modality) -> Arm:
+    """The arm with the modality's own transform wherever it says ``classic``."""
+    own = MEDIA[modality].classic
+    said = {key: own for key in ("method", "then", "transform") if getattr(arm, key) == "classic"}
+    return replace(arm, **said)  # type: ignore[arg-type]
 
 
 def _arm(name: str) -> Arm:
@@ -114,12 +126,9 @@ def _meaning(word: str, name: str, after_method: bool) -> dict[str, Any]:
     """What one word of an arm's name sets."""
     if word in WORDS:
         return WORDS[word]
-    rewriter = word in registry.names("classic", CLASSIC)
-    if rewriter and after_method:
+    if word in registry.names("classic", CLASSIC) and after_method:
         return {"then": word}
-    if rewriter:
-        return {"method": word}
-    if word not in registry.names("synthesizers", METHODS):
+    if word not in arm_names():
         raise unknown("method", word, arm_names(), where=f"arm {name!r}" if word != name else "")
     if after_method:
         raise UsageError(
@@ -128,5 +137,7 @@ def _meaning(word: str, name: str, after_method: bool) -> dict[str, Any]:
             do=f"separate them with a comma: {name.replace('+', ',')}",
             code="two-methods",
         )
+    if family(word) != "synthesizers":
+        return {"method": word}
     uses = registry.lookup("synthesizers", "method", METHODS, word).uses
     return {"method": word, "needs_pool": "pool" in uses}

@@ -35,6 +35,7 @@ from augmint.pipeline.guard import Guard
 from augmint.pipeline.jobs import Jobs
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest, Rows
+from augmint.pipeline.neutral import pool_path
 from augmint.pipeline.picking import MakePicker, PickOrder
 from augmint.pipeline.plan import AUTO, Plan
 from augmint.pipeline.progress import Progress
@@ -151,7 +152,7 @@ def augment(
     """
     plan = plan_from(Path(config) if config else None, values, modality=detect(Path(data)).modality)
     execution = Execution(workers, device, max_skipped, fresh)
-    second = (Path(path) if path else None for path in (pool, base, heldout))
+    second = (Path(path) if path else None for path in (pool and pool_path(pool), base, heldout))
     inputs = Inputs(Path(data), *second)
     return run(plan, inputs, Path(out), execution, progress or Progress(), tuning)
 

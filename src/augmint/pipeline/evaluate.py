@@ -31,6 +31,8 @@ from augmint.pipeline.lift_plan import LiftPlan, shots_name
 from augmint.pipeline.lift_table import cell_facts, conclusion, lifts_of, read_cell, transfers
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.modality import MEDIA
+from augmint.pipeline.neutral import pool_path
 from augmint.pipeline.output import check_folder, opened
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.sources import Inputs
@@ -86,7 +88,7 @@ def evaluate(
     batch: int = Budget.batch,
     trials: int = 3,
     factor: float = 3.0,
-    model: str = "tiny-image",
+    model: str = "",
     budget: str | float = "",
     workers: int = 1,
     device: str = "cpu",
@@ -110,7 +112,7 @@ def evaluate(
             the text, two with a comma between for pairs; ``spans``: with the labelled parts of a text.
         updates, batch, trials: budget of every student in every arm: steps, rows of a step, settings it may try.
         factor: rows after / rows before, for arms that mint.
-        model: codec of the methods.
+        model: codec, encoder or language model of the methods; "" for the default of each.
         budget: time after which no pair is begun, as "6h", "30m", or seconds.
         workers: processes; the result is the same for any number.
         device: torch device of the models.
@@ -136,7 +138,7 @@ def evaluate(
         with tempfile.TemporaryDirectory() as folder:
             return dataclasses.replace(run.carry_out(Manifest(Path(folder) / "lift"), fresh), out=None)
     if isinstance(data, str | Path):
-        check_folder(Path(out), Inputs(Path(data), Path(pool) if pool else None))
+        check_folder(Path(out), Inputs(Path(data), pool_path(pool) if pool else None))
     return run.carry_out(Manifest(Path(out)), fresh)
 
 
@@ -157,7 +159,7 @@ def seconds_of(budget: str | float) -> float:
 
 def _data(data: Any, pool: Any, options: ReadOptions, group: Any, progress: Progress) -> LiftData:
     if isinstance(data, str | Path):
-        return read_data(Path(data), options, Path(pool) if pool else None, progress)
+        return read_data(Path(data), options, pool_path(pool) if pool else None, progress)
     x, y = data
     return data_of_arrays(x, y, None if isinstance(group, str) else group, pool)
 
@@ -170,7 +172,8 @@ def _plan(values: Mapping[str, Any], data: LiftData) -> LiftPlan:
             f"key {odd!r}", expected=f"one of: {', '.join(sorted(known))}", do="correct the name", code="unknown-key"
         )
     gates = values.get("gates", LiftPlan.gates)
-    own = {**values, "gates": tuple(name for name in gates if name != "none")}
+    judge = MEDIA[data.modality].judge
+    own = {"judge": judge, "encoder": judge, **values, "gates": tuple(name for name in gates if name != "none")}
     return LiftPlan(**{**own, "size": values.get("size") or data.size})
 
 
@@ -193,18 +196,18 @@ def _shots(shots: str | int | Sequence[int], data: LiftData) -> tuple[int, ...]:
 
 def _arms(methods: Any, data: LiftData, factor: float, model: str) -> tuple[Arm, ...]:
     if not methods:
-        return parse_arms(_usual(data), factor=factor, model=model)
+        return parse_arms(_usual(data), factor=factor, model=model, modality=data.modality)
     if not isinstance(methods, str) and all(isinstance(arm, Arm) for arm in methods):
         return (NONE, *(arm for arm in methods if arm != NONE))
-    return parse_arms(methods, factor=factor, model=model)
+    return parse_arms(methods, factor=factor, model=model, modality=data.modality)
 
 
 def _usual(data: LiftData) -> list[str]:
     """Arms that are cheap, and those that suit the data."""
     counts = np.bincount(data.rows.labels, minlength=len(data.classes))
     uneven = ["class-weights", "oversampling"] if counts.max() > 1.5 * counts.min() else []
-    own = ["noise"] if data.rows_space else ["classic"]
-    return [*uneven, *own, "interpolation", *(["retrieval"] if data.pool is not None else [])]
+    own = ["noise", "interpolation"] if data.rows_space else list(MEDIA[data.modality].usual)
+    return [*uneven, *own, *(["retrieval"] if data.pool is not None else [])]
 
 
 def _check_pool(arms: Sequence[Arm], data: LiftData) -> None:
@@ -240,10 +243,8 @@ class _Run:
 
     def identity(self) -> dict[str, object]:
         """What a folder is the result of."""
-        models = (
-            () if self.data.rows_space else {self.plan.judge, self.plan.encoder, *(a.model for a in self.plan.arms)}
-        )
-        weights = {name: get_card(name).weights.sha256 for name in sorted(models)}
+        named = {self.plan.judge, self.plan.encoder, *(arm.model for arm in self.plan.arms)}
+        weights = {} if self.data.rows_space else {name: get_card(name).weights.sha256 for name in sorted(named - {""})}
         facts = {"augmint": __version__, "data": self.data.digest, "classes": list(self.data.classes)}
         return {"command": "evaluate", **self.plan.as_dict(), **facts, "models": weights}
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from augmint.core import registry
 from augmint.core.errors import DataError
-from augmint.core.protocols import Format
+from augmint.core.protocols import Format, Modality
 from augmint.core.types import Entry, ReadOptions, Sample
 from augmint.formats import TABLE as FORMATS
 from augmint.formats import detect
@@ -100,6 +100,7 @@ class LiftData:
         size: working size in pixels that suits the pictures; 0 for rows and texts.
         digest: of all contents, labels and groups, and of the pool.
         warnings: what the user should know.
+        modality: of the samples; rows count as images, whose methods suit them.
     """
 
     name: str
@@ -111,6 +112,7 @@ class LiftData:
     size: int
     digest: str
     warnings: tuple[str, ...] = ()
+    modality: Modality = "image"
 
 
 def read_data(
@@ -145,10 +147,9 @@ def read_data(
     contents = [[e.id, e.target, e.group, e.split, f["sha256"]] for e, f in zip(good, facts, strict=True)]
     digest = sha256(dump_json([contents, picked]).encode())
     size = image_size(reader, good) if reader.modality == "image" else 0
-    shelf = Shelf(good, format_name(reader))
-    return LiftData(
-        str(path), shelf, rows_of(good, listing.classes), listing.classes, found, False, size, digest, tuple(warnings)
-    )
+    shelf, rows = Shelf(good, format_name(reader)), rows_of(good, listing.classes)
+    facts_of_all = (found, False, size, digest, tuple(warnings), reader.modality)
+    return LiftData(str(path), shelf, rows, listing.classes, *facts_of_all)
 
 
 def rows_of(entries: Sequence[Entry] | Sequence[Sample], classes: Sequence[str]) -> Rows:

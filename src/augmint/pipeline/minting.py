@@ -31,6 +31,7 @@ from augmint.pipeline.judging import Bench, Parents
 from augmint.pipeline.making import Maker, Places, parents_of, restyled
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.second import embedded_base
+from augmint.pipeline.workers import is_text
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,7 @@ class _Job:
         if plan.label_by == "auto":
             plan = replace(plan, label_by="judge" if "pool" in plan.uses else "parents")
         place = {name: i for i, name in enumerate(fold.classes)}
-        # A run lists class by class, by id.
-        samples = sorted(fold.real, key=lambda sample: (place[sample.target], sample.id))
+        samples = sorted(fold.real, key=lambda sample: (place[sample.target], *_listed(sample)))
         judged = _latents(samples, models.judge if _looked_at(plan) else Unseen(), fold.classes)
         real = judged if plan.rewrites else _latents(samples, models.codec, fold.classes)
         second = _second(plan, fold, models.codec)
@@ -275,6 +275,12 @@ class _Job:
             if not verdict["kept"]:
                 self.rejected[verdict["gate"]] += 1
         return [child for id_, child in zip(ids, unit, strict=True) if verdicts[id_]["kept"]]
+
+
+def _listed(sample: Sample) -> tuple[str, int]:
+    """Sorts samples of a class as a run lists them: files by id, rows of a table by the number at its end."""
+    table, _, row = sample.id.rpartition(":")
+    return (table, int(row)) if is_text(sample) and row.isdecimal() else (sample.id, 0)
 
 
 def _looked_at(plan: Plan) -> bool:

@@ -27,6 +27,7 @@ class Medium:
         models: default card for each kind of model that a method may work with.
         encode_unit: entries of an encode unit; rows do not depend on it.
         suffix: of a child's own file; "" where children are rows of a table.
+        usual: arms that `evaluate` compares when none is named; ``searched``: methods that `tune` searches.
         always_scored: the judge looks at the children even where neither a gate nor a label asks for it, for the
             scores of the set.
         task: the word of Hugging Face's hub.
@@ -44,6 +45,8 @@ class Medium:
     draw_unit: int
     encode_unit: int
     suffix: str
+    usual: tuple[str, ...]
+    searched: tuple[str, ...]
     always_scored: bool
     task: str
     changed: str
@@ -62,6 +65,8 @@ MEDIA: dict[str, Medium] = {
         draw_unit=Plan.unit_size,
         encode_unit=64,
         suffix=".png",
+        usual=("classic", "interpolation"),
+        searched=("classic", "interpolation", "noise", "extrapolation"),
         always_scored=True,
         task="image-classification",
         changed="the pictures themselves were changed",
@@ -78,6 +83,8 @@ MEDIA: dict[str, Medium] = {
         draw_unit=256,
         encode_unit=2048,
         suffix="",
+        usual=("classic", "masked-lm"),
+        searched=("classic-text", "masked-lm"),
         always_scored=False,
         task="text-classification",
         changed="the texts themselves were changed",
@@ -98,10 +105,17 @@ def _defaults(medium: Medium, method: Any) -> dict[str, Any]:
     """Keys that the user may leave open; images have those of the plan itself."""
     if medium.name == "image":
         return {}
-    kinds = _kinds(method) if isinstance(method, str) else frozenset[str]()
-    model = next((card for kind, card in medium.models.items() if kind in kinds), "")
+    model = default_model(method, medium.name) if isinstance(method, str) else ""
     keys = {"method": medium.method, "model": model, "judge": medium.judge}
     return {**keys, "gates": list(medium.gates), "unit_size": medium.draw_unit}
+
+
+def default_model(method: str, modality: Modality) -> str:
+    """The card that a method works with when nobody names one; "" where it needs none."""
+    models = MEDIA[modality].models
+    if modality == "image":
+        return models["codec"]
+    return next((card for kind, card in models.items() if kind in _kinds(method)), "")
 
 
 def _kinds(method: str) -> frozenset[str]:

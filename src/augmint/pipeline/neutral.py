@@ -1,8 +1,8 @@
 """A pool for who has none: neutral sentences that ship with augmint, ``--pool neutral``.
 
-2,500 sentences of English Wikipedia (wikitext-2), CC BY-SA 3.0, made by ``recipes/neutral.py``. None is about the user's
-data, so few are surely of a class; what a judge thinks of all of them still tells a student what it knows of words
-(``labels: soft`` of the method ``retrieval``).
+2,500 sentences of English Wikipedia (wikitext-2), CC BY-SA 3.0, made by ``recipes/neutral.py``. None is about the
+user's data, so few are surely of a class; what a judge thinks of all of them still tells a student what it knows of
+words (``labels: soft`` of the method ``retrieval``).
 """
 
 from __future__ import annotations

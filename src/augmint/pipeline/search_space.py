@@ -5,33 +5,35 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from augmint.classic import TABLE as CLASSIC
-from augmint.core import registry
 from augmint.core.errors import UsageError
+from augmint.core.protocols import Modality, Synthesizer
 from augmint.pipeline.arms import Arm
-from augmint.pipeline.plan import DEFAULT_GATES, family
-from augmint.synthesizers import TABLE as METHODS
+from augmint.pipeline.modality import MEDIA, default_model
+from augmint.pipeline.plan import DEFAULT_GATES, method_class
 
 STRENGTHS: Mapping[str, Mapping[str, tuple[float, float] | tuple[str, ...]]] = {
     "classic": {"preset": ("light", "standard", "randaugment")},
+    "classic-text": {"preset": ("eda", "light", "heavy")},
     "density": {"strength": (0.25, 1.5)},
     "dropout": {"share": (0.05, 0.5)},
     "extrapolation": {"strength": (0.1, 1.0)},
     "interpolation": {"high": (0.3, 1.5)},
     "isda": {"strength": (0.1, 1.5)},
+    "masked-lm": {"share": (0.1, 0.6)},
     "mixup": {"alpha": (0.2, 2.0)},
     "moex": {"share": (0.6, 1.0)},
     "noise": {"strength": (0.1, 1.0)},
-    "retrieval": {"confidence": (0.1, 0.9)},
+    "retrieval": {"confidence": (0.1, 0.9), "labels": ("anchor", "soft")},
+    "ssmba": {"share": (0.1, 0.6)},
 }
 """The option of a method that says how far it goes from the real rows, and its range; other methods have none."""
 
-PICTURES, ROWS = ("classic", "interpolation", "noise", "extrapolation"), ("interpolation", "noise", "extrapolation")
-"""Methods that are searched unless others are named: what fits in no time."""
+ROWS = ("interpolation", "noise", "extrapolation")
+"""Methods that are searched on rows unless others are named; those of pictures and texts are in `modality`."""
 
 GATES = {"all": DEFAULT_GATES, "consistency": ("consistency",), "none": ()}
 MOST_PICKS = 200
@@ -44,32 +46,34 @@ class SearchSpace:
 
     Attributes:
         methods: to choose from.
-        models: codecs to choose from.
+        models: to choose from; () for the default of each method.
         strategy: given by the user; the amount is searched where it is empty.
-        pictures: whether children can go through hand-made transforms.
+        modality: of the samples, whose hand-made transforms children can go through; "" for rows.
         real: real rows; ``pool``: rows of the pool; ``classes``: their number.
     """
 
     methods: tuple[str, ...]
-    models: tuple[str, ...] = ("tiny-image",)
+    models: tuple[str, ...] = ()
     strategy: str = ""
-    pictures: bool = True
+    modality: Modality | Literal[""] = "image"
     real: int = 1
     pool: int = 0
     classes: int = 1
 
     @classmethod
-    def of(cls, methods: Sequence[str], *, pictures: bool, pool: int, **keys: Any) -> SearchSpace:
+    def of(cls, methods: Sequence[str], *, modality: Modality | Literal[""], pool: int, **keys: Any) -> SearchSpace:
         """The methods that were named, or those that suit the data."""
-        usual = [*(["retrieval"] if pool else []), *(PICTURES if pictures else ROWS)]
-        named = tuple(dict.fromkeys(methods or usual))
+        usual = [*(["retrieval"] if pool else []), *(MEDIA[modality].searched if modality else ROWS)]
+        own = MEDIA[modality].classic if modality else "classic"
+        named = tuple(dict.fromkeys(own if name == "classic" else name for name in methods or usual))
         for name in named:
-            _check(name, pool > 0, pictures)
-        return cls(named, pictures=pictures, pool=pool, **keys)
+            _check(name, pool > 0, modality)
+        return cls(named, modality=modality, pool=pool, **keys)
 
     def first(self) -> list[dict[str, Any]]:
         """Settings to try before anything is known: every method as it is, in the order they were named."""
-        shared = {"gates": "all", "model": self.models[0], **({"then": ""} if self.pictures else {})}
+        shared = {"gates": "all", **({"model": self.models[0]} if self.models else {})}
+        shared |= {"then": ""} if self.modality else {}
         return [{"method": name, **shared, **_usual_options(name), **self._usual_amount(name)} for name in self.methods]
 
     def suggest(self, trial: Any) -> Arm:
@@ -78,13 +82,14 @@ class SearchSpace:
         options = {
             key: self._option(trial, f"{method}.{key}", reach) for key, reach in STRENGTHS.get(method, {}).items()
         }
-        then = trial.suggest_categorical("then", ["", "classic"]) if self.pictures else ""
+        classic = MEDIA[self.modality].classic if self.modality else ""
+        then = trial.suggest_categorical("then", ["", classic]) if classic else ""
         arm = Arm(
             "",
             method,
             options,
-            then="" if method == "classic" else then,
-            model=trial.suggest_categorical("model", self.models),
+            then="" if method == classic else then,
+            model=trial.suggest_categorical("model", self.models) if self.models else self._model(method),
             factor=2.0 if self.strategy else self._amount(trial, method),
             gates=GATES[trial.suggest_categorical("gates", list(GATES))],
             needs_pool=method == "retrieval",
@@ -95,9 +100,13 @@ class SearchSpace:
         """The parts of an equal mixture: every method as it is, each with its share of the children."""
         share = len(self.methods)
         return tuple(
-            Arm(name, name, factor=1.0 + 2.0 / share, model=self.models[0], needs_pool=name == "retrieval")
+            Arm(name, name, factor=1.0 + 2.0 / share, model=self._model(name), needs_pool=name == "retrieval")
             for name in self.methods
         )
+
+    def _model(self, method: str) -> str:
+        """The first of those given, or the method's own."""
+        return self.models[0] if self.models else default_model(method, self.modality or "image")
 
     @staticmethod
     def _option(trial: Any, name: str, reach: tuple[Any, ...]) -> Any:
@@ -141,10 +150,7 @@ class Dice:
 
 def _usual_options(method: str) -> dict[str, Any]:
     """The searched options of a method as they are when nobody sets them, under their names in a trial."""
-    rooms = {"classic": CLASSIC, "synthesizers": METHODS}
-    room = family(method)
-    found = registry.lookup(room, "method", rooms[room], method)
-    usual = {field.name: field.default for field in dataclasses.fields(found)}
+    usual = {field.name: field.default for field in dataclasses.fields(method_class(method))}  # type: ignore[arg-type]
     return {f"{method}.{key}": usual[key] for key in STRENGTHS.get(method, {})}
 
 
@@ -154,17 +160,21 @@ def name_of(arm: Arm, strategy: str = "") -> str:
     words = [f"{arm.method}({options})" if options else arm.method, f"+{arm.then}" if arm.then else ""]
     amount = f" {strategy}" if strategy else f" x{arm.factor:g}"
     gates = "" if arm.gates in (None, DEFAULT_GATES) else f", gates {', '.join(arm.gates) or 'none'}"
-    model = "" if arm.model == "tiny-image" else f", {arm.model}"
+    usual = {default_model(arm.method, medium.name) for medium in MEDIA.values()}
+    model = "" if arm.model in usual else f", {arm.model}"
     return "".join(words) + amount + gates + model
 
 
-def _check(name: str, pool: bool, pictures: bool) -> None:
+def _check(name: str, pool: bool, modality: Modality | Literal[""]) -> None:
     """The method exists and can work on the data."""
-    room = family(name)
-    if room == "classic" and not pictures:
+    found: Any = method_class(name)
+    latent = issubclass(found, Synthesizer)
+    if not latent and not modality:
         raise UsageError(f"method {name!r} on rows", expected="a method in latent space", do="leave it out")
-    uses = registry.lookup("synthesizers", "method", METHODS, name).uses if room == "synthesizers" else frozenset()
-    if "pool" in uses and not pool:
+    if not latent and modality and modality not in found.modalities:
+        noun = MEDIA[modality].noun
+        raise UsageError(f"method {name!r} on {noun}", expected=f"a method for {noun}", do="leave it out")
+    if latent and "pool" in found.uses and not pool:
         raise UsageError(
             f"method {name!r} without a pool",
             expected="unlabelled samples of the same kind as the data",

@@ -36,6 +36,7 @@ from augmint.pipeline.lift_plan import LiftPlan
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.minting import Children, Fold
+from augmint.pipeline.modality import MEDIA, default_model
 from augmint.pipeline.output import opened
 from augmint.pipeline.plan import Plan, make_plan
 from augmint.pipeline.progress import Progress
@@ -63,7 +64,7 @@ class Tuning:
         student: who is to get better: "scratch" or "probe".
         margin: loss of hit rate that would be tolerable, as a share.
         methods: to search; () for those that fit in no time and suit the data.
-        models: codecs to search; () for the plan's.
+        models: to search; () for the default of each method.
         budget: of every training of the student.
         most_rows: training rows that are searched with; of more, a stratified part.
         scheme: folds and repeats.
@@ -174,9 +175,9 @@ class _Job:
         self.fold = self._training_rows()
         self.space = SearchSpace.of(
             tuning.methods,
-            pictures=not data.rows_space,
+            modality="" if data.rows_space else data.modality,
             pool=len(self.fold.pool),
-            models=tuning.models or (self.plan.model,),
+            models=tuning.models or self._named(),
             strategy=str(self.plan.strategy or ""),
             real=len(self.fold.real),
             classes=len(data.classes),
@@ -185,6 +186,7 @@ class _Job:
             students=(tuning.student,),
             seed=self.plan.seed,
             judge=self.plan.judge,
+            encoder=MEDIA[data.modality].judge,
             gates=self.plan.gates,
             size=self.plan.size or data.size,
         )
@@ -199,6 +201,11 @@ class _Job:
             deadline=self.begin + tuning.seconds,
             kept=self.manifest,
         )
+
+    def _named(self) -> tuple[str, ...]:
+        """The plan's model where it is none of the defaults: then the user named it."""
+        usual = {"", *MEDIA[self.data.modality].models.values()}
+        return () if self.plan.model in usual else (self.plan.model,)
 
     def _training_rows(self) -> Fold:
         """The training part, or as many rows of it as are searched with, classes in their shares."""
@@ -226,7 +233,8 @@ class _Job:
 
     def identity(self) -> dict[str, object]:
         """What the folder is the result of."""
-        models = {self.plan.judge, *self.space.models}
+        usual = {default_model(name, self.data.modality) for name in self.space.methods}
+        models = {self.plan.judge, *(self.space.models or usual)} - {""}
         weights = {name: get_card(name).weights.sha256 for name in sorted(models)}
         facts = {"augmint": __version__, "data": self.data.digest, "classes": list(self.data.classes)}
         searched = {"method", "method_options", "then", "then_options", "model", "factor", "abstained"}
@@ -294,7 +302,7 @@ class _Job:
 
     def written(self, best: Arm | None, why: str, trials: Sequence[Trial], proof: Mapping[str, Any]) -> Tuned:
         """The files, and what they say."""
-        plan = plan_of(best, self.plan)
+        plan = plan_of(best, self.plan, MEDIA[self.data.modality].method)
         facts = {
             "version": 1,
             "data": self.data.name,
@@ -315,10 +323,9 @@ class _Job:
         return Tuned(plan, why, json.loads(text))
 
 
-def plan_of(arm: Arm | None, base: Plan) -> Plan:
-    """The plan of the run that follows: the candidate's, or one that makes nothing."""
+def plan_of(arm: Arm | None, base: Plan, usual: str) -> Plan:
+    """The plan of the run that follows: the candidate's, or one that makes nothing and names the ``usual`` method."""
     if arm is None:
-        usual = Plan().method
         return dataclasses.replace(base, method=usual, factor=1.0, strategy="", abstained=True)
     return dataclasses.replace(
         base,

@@ -15,7 +15,7 @@ from augmint.core import registry
 from augmint.core.protocols import Student
 from augmint.core.seeds import stream
 from augmint.core.types import Sample, TrainingSet, Transform
-from augmint.models import load_encoder, load_network
+from augmint.models import LANGUAGE_MODELS, get_card, load_encoder, load_lm, load_network
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.encodings import Remembered
 from augmint.pipeline.lift_plan import LiftPlan
@@ -42,6 +42,7 @@ class Workshop:
     device: str = "cpu"
     keys: Mapping[str, Any] = field(default_factory=dict)
     _models: dict[tuple[str, int | None], Remembered] = field(default_factory=dict, repr=False)
+    _lms: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def encoder(self, name: str, size: int | None = None) -> Remembered:
         """A model that remembers what it has encoded."""
@@ -53,7 +54,18 @@ class Workshop:
         """The models that an arm mints with."""
         if self.rows:
             return Models.of_rows()
-        return Models(self.encoder(arm.model, self.plan.size), self.encoder(self.plan.judge))
+        judge, card = self.encoder(self.plan.judge), get_card(arm.model) if arm.model else None
+        if card is None:
+            return Models(judge, judge)  # a method by hand: the codec is not asked
+        if card.kind in LANGUAGE_MODELS:
+            return Models(judge, judge, self._language_model(arm.model))
+        return Models(self.encoder(arm.model, self.plan.size or None), judge)
+
+    def _language_model(self, name: str) -> Any:
+        """A language model, loaded once."""
+        if name not in self._lms:
+            self._lms[name] = load_lm(name, device=self.device)
+        return self._lms[name]
 
     def children(self, arm: Arm, fold: Fold, seed: int) -> Children:
         """What the arm's method makes of the fold; nothing for an arm without one."""

@@ -1,7 +1,7 @@
 """Do minted texts help? Data sets x shots x students x arms, ours and the peers', wins and nulls.
 
-SST-2, TREC and SNIPS at 5, 10 and 50 rows a class, BANKING77 at 5 and 10 (`lift_text_cells.py` says how rows are dealt),
-every arm with the same budget (`lift_text_arms.py`), statistics and page of the table of pictures (`lift_stats.py`,
+SST-2, TREC and SNIPS at 5, 10 and 50 rows a class, BANKING77 at 5 and 10 (`lift_text_cells.py` deals the rows), every
+arm with the same budget (`lift_text_arms.py`), statistics and page of the table of pictures (`lift_stats.py`,
 `lift_table.py`). What is done is kept in $AUGMINT_TEXT_DRAWS, one file for each cell, arm and pair, and not done again.
 
     python benchmarks/lift_text.py run --time 20m [--students scratch,probe] [--data sst2] [--shots 10] [--lines ...]
@@ -145,8 +145,9 @@ def decided(line: Line, bench: Bench, cell: tuple[str, str, int], pair: int) -> 
     def mint_set(arm: Arm, fold: Fold, rng: np.random.Generator) -> TrainingSet:
         return bench.training_set(by_name[arm.name], fold, rng)
 
-    chosen = choose([Arm(name) for name in line.candidates], bench.fold, lambda: student(bench.student),
-                    BUDGETS[bench.student], mint_set, np.random.default_rng([bench.seed, 3]), scheme=SCHEME)  # fmt: skip
+    candidates, rng = [Arm(name) for name in line.candidates], np.random.default_rng([bench.seed, 3])
+    budget, fresh = BUDGETS[bench.student], lambda: student(bench.student)
+    chosen = choose(candidates, bench.fold, fresh, budget, mint_set, rng, scheme=SCHEME)
     shipped = "none" if chosen.arm is None else chosen.arm.name
     facts = {"abstained": chosen.arm is None, "shipped": shipped, "reason": chosen.reason, "fits": chosen.fits}
     return {**json.loads(paths[shipped].read_text()), **facts, "seconds": round(time.process_time() - clock, 3)}
@@ -200,8 +201,8 @@ def auto_facts() -> dict[str, Any]:
         pairs = pairs_of(cell, ["none", "auto", *there])
         if len(pairs) > 3 and there:
             lift = stats.said(stats.lift(pairs, "auto"))
-            rows["-".join(map(str, cell))] = {**lift, "ships": stats.shipped(pairs), "oracle": stats.oracle(pairs, there),
-                                              "safe": lift["low"] > -MARGIN}  # fmt: skip
+            facts = {"ships": stats.shipped(pairs), "oracle": stats.oracle(pairs, there), "safe": lift["low"] > -MARGIN}
+            rows["-".join(map(str, cell))] = {**lift, **facts}
     if not rows:
         return {}
     rich = [row["ships"] >= 0.5 for row in rows.values() if row["oracle"]["gain"] >= 0.03]
@@ -219,7 +220,8 @@ def aims() -> Iterator[str]:
             if len(pairs) > 1:
                 lift = stats.said(stats.lift(pairs, name))
                 word = "met" if 100 * lift["mean"] >= points else "missed"
-                yield f"- {data}, {name} with {POOL} pool texts: {signed(lift, False)}, {len(pairs)} pairs; aim +{points:g} {word}."
+                said = f"{signed(lift, False)}, {len(pairs)} pairs; aim +{points:g} {word}"
+                yield f"- {data}, {name} with {POOL} pool texts: {said}."
     yield from beside_peers()
 
 
@@ -227,25 +229,19 @@ def beside_peers() -> Iterator[str]:
     """The arms without a pool beside the best peer."""
     for data in SHOTS:
         cell = ("scratch", data, 10)
-        peers = [
-            line.name
-            for line in lines("scratch")
-            if line.side == "peer" and len(pairs_of(cell, ["none", line.name])) > 3
-        ]
-        ours = [
-            line.name
-            for line in lines("scratch")
-            if line.side == "ours" and len(pairs_of(cell, ["none", line.name])) > 3
-        ]
-        if not peers or not ours:
-            continue
-        pairs = pairs_of(cell, ["none", *ours, *peers])
-        if len(pairs) > 3:
-            theirs = stats.best(pairs, peers)
-            own = stats.best(pairs, ours)
-            over, beside = (stats.said(stats.lift(pairs, own, other)) for other in ("none", theirs))
-            yield (f"- {data}, without a pool: best of ours is {own}, {signed(over, False)} over none, {signed(beside, False)} "
-                   f"over the best peer ({theirs}), {len(pairs)} pairs.")  # fmt: skip
+        done = len(pairs_of(cell, ["none"]))
+        peers, ours = ([name for name in _named("scratch", side) if len(pairs_of(cell, ["none", name])) == done]
+                       for side in ("peer", "ours"))  # fmt: skip
+        if done > 3 and peers and ours:
+            pairs = pairs_of(cell, ["none", *ours, *peers])
+            theirs, own = stats.best(pairs, peers), stats.best(pairs, ours)
+            over, beside = (signed(stats.said(stats.lift(pairs, own, other)), False) for other in ("none", theirs))
+            yield (f"- {data}, without a pool: best of ours is {own}, {over} over none, {beside} over the best peer "
+                   f"({theirs}), {len(pairs)} pairs.")  # fmt: skip
+
+
+def _named(student_name: str, *sides: str) -> list[str]:
+    return [line.name for line in lines(student_name) if line.side in sides]
 
 
 def page(found: Mapping[str, Any]) -> Iterator[str]:

@@ -1,11 +1,11 @@
 """The arms of `lift_text.py`: ours and the peers', as training sets of a student.
 
-The probe's samples are rows of frozen MiniLM; children that are texts are encoded for it. The other students read texts.
-Ours go through `pipeline/minting`, rewriters and feature-space methods at twice as many children as rows (as many at 50
-a class), without gates: at five rows a class a gate has learned little, and what it costs is an encoding of each child.
+The probe's samples are rows of frozen MiniLM; children that are texts are encoded for it. The other students read
+texts. Ours go through `pipeline/minting`, rewriters and feature-space methods with twice as many children as rows (as
+many at 50 a class), without gates: at five rows a class a gate has learned little, and it costs an encoding a child.
 
-Peers: EDA (our own `classic-text`, preset eda, which is its paper's recipe), and nlpaug's ContextualWordEmbsAug with the
-same masked model, whose children are made in an environment of its own (`lift_text_nlpaug.py`) and read here.
+Peers: EDA (our own `classic-text`, preset eda, which is its paper's recipe), and nlpaug's ContextualWordEmbsAug, whose
+children would be made in an environment of its own (`nlpaug_env.sh`) and are read from files where they are there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from augmint.pipeline.minting import Children, Fold, Models, mint, training_set
 from augmint.pipeline.neutral import neutral_texts
 from augmint.pipeline.workers import pixel_hash
 from lift_arms import Line, no_children
-from lift_text_cells import ENCODER, ROWS, SHOTS, Task, encoded, texts
+from lift_text_cells import ENCODER, ROWS, Task, encoded, texts
 
 PICKS = 150
 """Rows of a pool that are asked for, for each class, at most; fewer where there are many classes."""
@@ -81,7 +81,7 @@ class Bench:
 
     def minted(self, arm: Arm, fold: Fold) -> Children:
         """Children of a method, made once for all arms that use them on the same rows."""
-        key = repr((arm.name, arm.method, arm.options, arm.model, arm.factor, arm.label_by, [sample.id for sample in fold.real]))
+        key = repr((arm, [sample.id for sample in fold.real]))
         if key not in self._made:
             once = {"max_rounds": 1, "max_tries": 1} if arm.needs_pool else {}
             self._made[key] = mint(arm.plan(self.seed, gates=[], **once), fold, self.models(arm))
@@ -218,15 +218,16 @@ TEXT_LINES = (
     Line("classic-text heavy", "ours", children=_rewritten("classic-text", ENCODER, preset="heavy")),
     *REWRITERS,
     *PICKED,
-    Line("auto", "auto", candidates=("retrieval soft", "neutral")),
+    Line("auto", "auto", candidates=("retrieval",)),
 )
+LATENT = ("noise", "interpolation", "extrapolation", "calibration", "tail")
 ROW_LINES = (
     *BASELINES,
     Line("mixup", "peer", Arm("mixup", mixup=0.4)),
-    *(Line(name, "ours", children=_of(name)) for name in ("noise", "interpolation", "extrapolation", "calibration", "tail")),
+    *(Line(name, "ours", children=_of(name)) for name in LATENT),
     *REWRITERS,
     *PICKED,
-    Line("auto", "auto", candidates=("retrieval soft", "interpolation")),
+    Line("auto", "auto", candidates=("retrieval", "interpolation")),
 )  # fmt: skip
 FINE = ("none", "EDA", "nlpaug", "auto")
 
@@ -235,6 +236,3 @@ def lines(student: str) -> Sequence[Line]:
     """The lines of a student's table."""
     fine = tuple(line for line in TEXT_LINES if line.name in FINE)
     return {"probe": ROW_LINES, "scratch": TEXT_LINES, "finetune": fine}[student]
-
-
-__all__ = ["SHOTS", "Bench", "lines"]

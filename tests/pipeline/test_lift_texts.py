@@ -16,8 +16,9 @@ from augmint.formats.tables import Tables
 from augmint.models import load_encoder, load_lm
 from augmint.pipeline.arms import Arm, parse_arms
 from augmint.pipeline.encodings import Remembered
+from augmint.pipeline.judging import Blind
 from augmint.pipeline.lift_plan import LiftPlan
-from augmint.pipeline.minting import Fold, Models, Unseen, mint
+from augmint.pipeline.minting import Fold, Models, mint
 from augmint.pipeline.neutral import NEUTRAL, neutral_texts, pool_path
 from augmint.pipeline.plan import make_plan
 from augmint.pipeline.tune import Scheme
@@ -70,7 +71,7 @@ def test_children_in_memory_are_those_of_a_run(data: Path, tmp_path: Path) -> No
 
 
 def test_nobody_is_encoded_where_nothing_is_judged(data: Path) -> None:
-    class Refusing(Unseen):
+    class Refusing(Blind):
         def encode(self, samples):
             raise AssertionError("nothing asks for a row")
 
@@ -82,7 +83,7 @@ def test_nobody_is_encoded_where_nothing_is_judged(data: Path) -> None:
 def test_texts_are_remembered_by_content(data: Path) -> None:
     calls = []
 
-    class Counting(Unseen):
+    class Counting(Blind):
         def encode(self, samples):
             calls.append(len(samples))
             return np.array([[len(s.content)] for s in samples], np.float32).reshape(-1, 1)

@@ -27,7 +27,7 @@ from augmint.pipeline.barrier import Chooser
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.encodings import RowSpace
 from augmint.pipeline.fitting import as_latents, fit_all, load_gates, load_label_probe, load_set_gates
-from augmint.pipeline.judging import Bench, Parents
+from augmint.pipeline.judging import Bench, Blind, Parents
 from augmint.pipeline.making import Maker, Places, parents_of, restyled
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.second import embedded_base
@@ -159,7 +159,7 @@ class _Job:
             plan = replace(plan, label_by="judge" if "pool" in plan.uses else "parents")
         place = {name: i for i, name in enumerate(fold.classes)}
         samples = sorted(fold.real, key=lambda sample: (place[sample.target], *_listed(sample)))
-        judged = _latents(samples, models.judge if _looked_at(plan) else Unseen(), fold.classes)
+        judged = _latents(samples, models.judge if _looked_at(plan) else Blind(), fold.classes)
         real = judged if plan.rewrites else _latents(samples, models.codec, fold.classes)
         second = _second(plan, fold, models.codec)
         arrays = fit_all(plan, real, judged, samples, lambda share: None, second, models.lm)
@@ -170,7 +170,7 @@ class _Job:
         for name in fold.classes:
             members = np.flatnonzero(real.labels == place[name])
             order[name] = members[stream(plan.seed, "anchors", name).permutation(len(members))]
-        models = models if _looked_at(plan) else replace(models, judge=Unseen())
+        models = models if _looked_at(plan) else replace(models, judge=Blind())
         return cls(plan, models, maker, bench, chooser, replace(real, groups=None), samples, fold.pool, order)
 
     def carry_out(self, asked: Mapping[str, int]) -> Children:
@@ -286,19 +286,6 @@ def _listed(sample: Sample) -> tuple[str, int]:
 def _looked_at(plan: Plan) -> bool:
     """Whether a gate or a label asks for the judge."""
     return bool(plan.gates) or plan.label_by == "judge"
-
-
-class Unseen(Encoder):
-    """In place of a judge that nobody asks: one zero for each sample."""
-
-    @property
-    def space(self) -> str:
-        """A name of its own."""
-        return "unseen"
-
-    def encode(self, samples: Sequence[Sample]) -> F32:
-        """(n, 1)."""
-        return np.zeros((len(samples), 1), np.float32)
 
 
 def _latents(samples: Sequence[Sample], model: Encoder, classes: tuple[str, ...]) -> Latents:

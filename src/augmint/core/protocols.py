@@ -154,10 +154,14 @@ class Rewriter(Stateful):
         modalities: what it can rewrite.
         model_kinds: kinds of pretrained model that it works with, one of which it must be given; none where it needs
             no model. A class with kinds has a field ``lm`` (``None`` until the pipeline fills it, never configuration).
+        further_models: of options that name another model, the field (like ``lm``) that it is handed over in.
+        outside: whether it asks someone whose answers cannot be computed again.
     """
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"image"})
     model_kinds: ClassVar[frozenset[str]] = frozenset()
+    further_models: ClassVar[Mapping[str, str]] = {}
+    outside: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, samples: Sequence[Sample], rng: np.random.Generator) -> Self:
@@ -169,6 +173,10 @@ class Rewriter(Stateful):
 
         A child depends on the fit, its own sample and its own generator, never on its neighbours.
         """
+
+    def remembering(self, folder: Path, *, ask: bool = True) -> Self:
+        """The same, where it asks ``outside``: answers are kept in this folder, and without ``ask`` only read there."""
+        return self
 
     def told(self) -> list[str]:
         """What the fit found out that the user left open or should know, a line each; after a fit or a load."""

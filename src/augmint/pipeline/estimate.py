@@ -154,7 +154,7 @@ def _minter(
 
     def mint(likes: list[Sample], z: np.ndarray) -> list[Sample]:
         places, made = range(len(likes)), likes
-        if method is not None:
+        if method is not None and not method.outside:  # nobody outside is asked for a forecast: it may cost money
             made = method.rewrite(likes, streams(plan.seed, "probe", address, places))
         elif isinstance(codec, Codec) and "pool" not in setup.sources:
             made = codec.decode(z, likes)

@@ -7,8 +7,9 @@ place in the unit, so that its neighbours could be left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +70,11 @@ class Maker:
         """The method out of the fit artifact; ``lm`` is the language model of a method that is handed one."""
         method = load_rewriter(plan, arrays, lm) if plan.rewrites else load_synthesizer(plan, arrays)
         return cls(plan.seed, method, load_then(plan, arrays), codec if isinstance(codec, Codec) else None)
+
+    def remembering(self, folder: Path, *, ask: bool) -> Maker:
+        """The same, where its method asks somebody: see `Rewriter.remembering`."""
+        method = self.method.remembering(folder, ask=ask) if isinstance(self.method, Rewriter) else self.method
+        return replace(self, method=method)
 
     def make(self, places: Places) -> Made:
         """One child for each of these places of a unit."""

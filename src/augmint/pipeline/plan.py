@@ -136,6 +136,13 @@ class Plan:
         return bool(self.model_kinds)
 
     @property
+    def further_models(self) -> dict[str, str]:
+        """Models that the method's options name, by the field in which it is handed each."""
+        found = method_class(self.method)
+        wanted = found.further_models.items() if issubclass(found, Rewriter) else ()
+        return {field_: self.method_options[option] for option, field_ in wanted if self.method_options.get(option)}
+
+    @property
     def uses(self) -> frozenset[str]:
         """The second sources that the method looks at: "pool", "base", both or none."""
         return frozenset() if self.rewrites else frozenset(self.synthesizer().uses)
@@ -150,10 +157,10 @@ class Plan:
         return registry.build("synthesizers", "method", METHODS, self.method, self.method_options)
 
     def rewriter(self, lm: Any = None) -> Any:
-        """The method, fresh, where it works on samples; ``lm`` is the model that it is handed."""
+        """The method, fresh, where it works on samples; ``lm`` is the model it is handed, or all of them by field."""
         room = family(self.method)
         built = registry.build(room, "method", REWRITERS[room], self.method, self.method_options)
-        return built if lm is None else dataclasses.replace(built, lm=lm)
+        return built if lm is None else dataclasses.replace(built, **(lm if isinstance(lm, dict) else {"lm": lm}))
 
     def then_rewriter(self) -> Any:
         """What every child goes through, fresh; None where there is no such thing."""

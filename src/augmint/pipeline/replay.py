@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from augmint.pipeline.setup import Setup, identity, survey
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.workers import DrawJob, MakeDrawer
 
-_INPUTS = {"augmint", "modality", "model_sha256", "judge_sha256", "data", "classes", "pool", "base"}
+_INPUTS = {"augmint", "modality", "model_sha256", "judge_sha256", "further_sha256", "data", "classes", "pool", "base"}
 _NOT_PLAN = {*_INPUTS, "heldout"}
 """Held-out data has no part in how a child is made."""
 
@@ -63,7 +64,8 @@ def replay(out: str | Path, sample_id: str, data: str | Path | None = None, pool
     setup = reopen(manifest, {"data": data, "pool": pool})
     unit, position = find(manifest, sample_id)
     job = job_of(manifest, setup, unit)
-    maker = MakePicker(setup.room) if job.picks else MakeDrawer(setup.room)
+    room = dataclasses.replace(setup.room, asks=False)
+    maker = MakePicker(room) if job.picks else MakeDrawer(room)
     with intra_op_threads(setup.plan.threads):
         arrays, rows = maker().draw(job)
     ends = arrays["offsets"]

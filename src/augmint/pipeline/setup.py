@@ -242,6 +242,7 @@ def identity(setup: Setup) -> dict[str, object]:
     second = {name: _digest(source.entries, source.entries) for name, source in setup.sources.items()}
     if setup.heldout:  # listed only: none of it is read before there are children
         second["heldout"] = _digest(setup.heldout.entries, ())
+    further = {name: fingerprint(get_card(model)) for name, model in setup.plan.further_models.items()}
     return {
         **setup.plan.as_dict(),
         "augmint": __version__,
@@ -250,6 +251,7 @@ def identity(setup: Setup) -> dict[str, object]:
         "judge_sha256": fingerprint(setup.judge),
         "data": _digest(setup.listing.entries, setup.train),
         "classes": list(setup.classes),
+        **({"further_sha256": further} if further else {}),
         **second,
     }
 

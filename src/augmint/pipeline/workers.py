@@ -75,12 +75,13 @@ class DrawJob:
 
 @dataclass(frozen=True)
 class Room:
-    """What every worker of a run needs to build itself; picklable."""
+    """What every worker of a run needs to build itself; picklable. ``asks``: whether anybody outside may be asked."""
 
     manifest: Manifest
     plan: Plan
     formats: Mapping[str, str]
     device: str = "cpu"
+    asks: bool = True
 
     def open_format(self, source: str = "data") -> Format:
         """The reader of the data set, or of the ``pool`` or ``base``."""
@@ -103,7 +104,9 @@ class Room:
         """The model that a method on samples is handed; None where it needs none."""
         if not (self.plan.rewrites and self.plan.uses_model):
             return None
-        return load_lm(self.plan.model, kind=kind_of(self.plan), size=self.plan.size, device=self.device)
+        lm = load_lm(self.plan.model, kind=kind_of(self.plan), size=self.plan.size, device=self.device)
+        further = {name: load_lm(model, device=self.device) for name, model in self.plan.further_models.items()}
+        return {"lm": lm, **further} if further else lm
 
     def load_judge(self) -> Encoder:
         """The encoder in whose space children are judged."""
@@ -205,6 +208,7 @@ class MakeDrawer:
         room = self.room
         fit = room.manifest.load("fit")
         maker = Maker.load(room.plan, fit.arrays(), room.load_codec(), room.load_lm())
+        maker = maker.remembering(room.manifest.home / "answers", ask=room.asks)
         bench, space = Bench.load(room.plan, room.manifest), fit.rows[0]["space"]
         return DrawWorker(room, room.open_format(), room.load_judge(), maker, bench, space)
 

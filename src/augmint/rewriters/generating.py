@@ -103,6 +103,11 @@ class Generating(Rewriter):
             )
         return [0]
 
+    def taken(self, sample: Sample) -> Sample:
+        """The sample; raises DataError for one that the method cannot take."""
+        self.places(sample)
+        return sample
+
     def rewrite(self, samples: Sequence[Sample], rngs: Sequence[np.random.Generator]) -> list[Sample]:
         """One child for each sample."""
         return [child.sample for child in self.children(samples, rngs)]

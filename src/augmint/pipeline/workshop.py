@@ -58,7 +58,9 @@ class Workshop:
         if card is None:
             return Models(judge, judge)  # a method by hand: the codec is not asked
         if card.kind in LANGUAGE_MODELS:
-            return Models(judge, judge, self._language_model(arm.model))
+            further = {key: self._language_model(name) for key, name in arm.plan(0).further_models.items()}
+            lm = self._language_model(arm.model)
+            return Models(judge, judge, {"lm": lm, **further} if further else lm)
         return Models(self.encoder(arm.model, self.plan.size or None), judge)
 
     def _language_model(self, name: str) -> Any:

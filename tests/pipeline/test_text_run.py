@@ -2,66 +2,33 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
+import signal
+import subprocess
 
 import pytest
+from text_tables import read, texts, write_csv
 
 import augmint as am
 from augmint.cli import main
 from augmint.core.errors import DataError, UsageError
-from augmint.core.protocols import Modality, Rewriter
 from augmint.core.types import ReadOptions
 from augmint.formats.tables import Tables
-from augmint.numerics.texts import with_texts
 from augmint.pipeline.estimate import estimate
-from augmint.pipeline.finished import Finished
-from augmint.pipeline.inspect import inspect
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.plan import make_plan
 from augmint.pipeline.replay import replay
-from augmint.pipeline.reporting import gather
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.verify import verify
-from augmint.rewriters import TABLE as REBUILD
-from support import cli, jsonl, pattern, save, snapshot
+from support import CLI, cli, jsonl, pattern, save, snapshot
 
 PLAIN = {"method": "classic", "gates": [], "unit_size": 3}
 FACTS = ["is_synthetic", "id", "group", "refs", "label_weights", "label_by", "scores", "note", "method", "model"]
-
-ASKS = ["what is the capital of %s", "where does the river %s begin", "which town lies near %s, please"]
-TELLS = ["the train to %s leaves at noon", "I have never been to %s before", "she sent a letter from %s today"]
-
-
-def texts(count: int) -> list[tuple[str, str]]:
-    """(text, label), in turns of two classes."""
-    names = ["Lima", "Oslo", "Quito", "Cairo", "Hanoi", "Perth", "Turin", "Kyiv"]
-    both = [
-        (ASKS[i % 3] % names[i % 8], "ask") if i % 2 else (TELLS[i % 3] % names[i % 8], "tell") for i in range(count)
-    ]
-    return both
-
-
-def write_csv(path: Path, rows: list[tuple[str, str]], first: int = 0) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\r\n")
-        table.writerow(["number", "text", "label"])
-        table.writerows([first + i, text, label] for i, (text, label) in enumerate(rows))
-    return path
 
 
 @pytest.fixture
 def data(tmp_path):
     return write_csv(tmp_path / "in/reviews.csv", texts(10))
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_originals_are_written_as_they_were_and_children_below(data, tmp_path):
@@ -241,11 +208,6 @@ def test_the_command_line(data, tmp_path, capsys):
 
 
 def test_killed_and_resumed(data, tmp_path):
-    import signal
-    import subprocess
-
-    from support import CLI
-
     words = ["run", str(data), "-o", str(tmp_path / "out"), "--method", "classic", "--gate", "none", "--factor", "60"]
     words += ["--set", "unit_size=4", "-q"]
     run = subprocess.Popen([*CLI, *words])
@@ -258,91 +220,35 @@ def test_killed_and_resumed(data, tmp_path):
     assert snapshot(tmp_path / "out") == snapshot(want)
 
 
-SECRET = "every second evening the lighthouse keeper paints another gull upon the kitchen door"
+def test_fresh_leaves_nothing_of_an_earlier_run(tmp_path):
+    write_csv(tmp_path / "in/train.csv", texts(8))
+    held = write_csv(tmp_path / "in/test.csv", texts(14)[10:], first=8)
+    out = am.augment(tmp_path / "in", tmp_path / "out", **PLAIN).out
+    (out / "notes.txt").write_text("mine")
+    held.unlink()
+    with pytest.raises(UsageError, match="holds another run"):
+        am.augment(tmp_path / "in", out, **PLAIN)
+    am.augment(tmp_path / "in", out, fresh=True, **PLAIN)
+    assert not (out / "test.csv").exists() and (out / "notes.txt").read_text() == "mine"
 
 
-@dataclass
-class Parrot(Rewriter):
-    """A method that leaks: half of its children are a text that it should never have seen, with a word changed."""
-
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
-
-    def fit(self, samples, rng):
-        return self
-
-    def rewrite(self, samples, rngs):
-        return [with_texts(s, [self.said(s, rng)]) for s, rng in zip(samples, rngs, strict=True)]
-
-    @staticmethod
-    def said(sample, rng):
-        number = int(rng.integers(10**6))
-        return SECRET.replace("another", f"{number}") if number % 2 else f"{sample.content} {number}"
-
-
-@pytest.fixture
-def parrot(monkeypatch):
-    monkeypatch.setitem(REBUILD, "parrot", f"{__name__}:Parrot")
-    return {"method": "parrot", "gates": [], "unit_size": 4}
-
-
-def test_near_copies_of_held_out_texts_are_dropped_and_drawn_again(data, tmp_path, parrot):
-    held = tmp_path / "held.csv"
-    recipes = [
-        (f"recipe {i} asks for {i + 3} spoons of {['salt', 'sugar', 'yeast'][i % 3]}", "tell") for i in range(18)
-    ]
-    write_csv(held, [(SECRET, "tell"), *recipes])
-    result = am.augment(data, tmp_path / "out", heldout=held, factor=4, **parrot)
-    assert result.exit_code == 0 and sum(result.made.values()) == 30
-    counts = result.leak_check
-    assert counts["held_out"] == 19 and counts["flagged"] >= 5
-    assert not any("lighthouse" in row["text"] for row in read(result.out / "train.csv"))
-    leaks = [row for row in jsonl(result.out / "rejects.jsonl") if row["gate"] == "leak"]
-    assert len(leaks) == counts["flagged"] and {row["nearest"] for row in leaks} == {"heldout:held.csv:2"}
-    assert "held-out texts" in (result.out / "README.md").read_text()
-    assert verify(result.out, against=held).exit_code == 0
-
-
-def test_verify_finds_the_copies_that_nobody_looked_for(data, tmp_path, parrot):
-    held = write_csv(tmp_path / "held.csv", [(SECRET, "tell")])
-    out = am.augment(data, tmp_path / "out", factor=4, **parrot).out
-    copies = {row["id"] for row in read(out / "train.csv") if "lighthouse" in row["text"]}
-    found = verify(out, against=held).against
-    assert copies and {leak.id for leak in found.leaks} == copies and found.compared == 30
-    with pytest.raises(DataError, match="pictures, and the children are texts"):
-        verify(out, against=save(tmp_path / "a/0.png", pattern((8, 8))).parent)
-
-
-def test_test_rows_are_held_out_too(tmp_path, parrot):
-    write_csv(tmp_path / "in/train.csv", texts(10))
-    write_csv(tmp_path / "in/test.csv", [(SECRET, "tell"), *texts(14)[10:]], first=10)
-    result = am.augment(tmp_path / "in", tmp_path / "out", **parrot)
-    assert result.leak_check["held_out"] == 5
-    assert not any("lighthouse" in row["text"] for row in read(result.out / "train.csv"))
-    before, after = read(tmp_path / "in/test.csv"), read(result.out / "test.csv")
-    assert [{key: row[key] for key in before[0]} for row in after] == before
-    assert [near.nearest for near in inspect(result.out, near=True).near] == []
-
-
-def test_inspect_finds_near_copies_between_splits(tmp_path):
-    write_csv(tmp_path / "in/train.csv", [*texts(10), (SECRET.replace("second", "third"), "tell")])
-    write_csv(tmp_path / "in/test.csv", [(SECRET, "tell"), *texts(14)[11:]], first=10)
-    (found,) = inspect(tmp_path / "in", near=True).near
-    assert (found.id, found.nearest) == ("train.csv:12", "test.csv:2")
-
-
-def test_the_report_shows_parents_and_children_word_by_word(data, tmp_path, parrot):
-    held = write_csv(tmp_path / "h.csv", [(SECRET, "tell")])
-    out = am.augment(data, tmp_path / "out", factor=3, heldout=held, **parrot).out
-    data.unlink()  # a report opens no input
-    facts = gather(out, Finished(out))
-    real = {f"data:reviews.csv:{i}": text for i, (text, _) in enumerate(texts(10), start=2)}
-    assert len(facts.strips) == 16 and facts.strips_total == 20 and facts.rejections
-    for strip in facts.strips:
-        ((parent, weight),) = strip.parents
-        assert parent.texts == (("", real[parent.name]),) and weight == 1.0
-        ((_, text),) = strip.child.texts
-        assert text.startswith(real[parent.name])
-    assert "lighthouse" in facts.rejections[0].strip.child.texts[0][1]
-    assert [(row.before, row.asked, row.made) for row in facts.classes] == [(5, 10, 10), (5, 10, 10)]
-    page = (out / "report/index.html").read_text()
-    assert "where does the river" in page and "data:image/png" not in page
+def test_spans_are_carried_along(tmp_path):
+    path = tmp_path / "in.jsonl"
+    rows = []
+    for text, label in texts(12):
+        city = next(word.strip(",") for word in text.split() if word[0].isupper() and len(word) > 3)
+        start = text.index(city)
+        rows.append(
+            {"text": text, "label": label, "entities": [{"start": start, "end": start + len(city), "label": "city"}]}
+        )
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = am.augment(path, tmp_path / "out", spans="entities", **PLAIN).out
+    cities = {row["text"][row["entities"][0]["start"] : row["entities"][0]["end"]] for row in rows}
+    made = [row for row in jsonl(out / "train.jsonl") if row["is_synthetic"]]
+    assert len(made) == 12 and sum(row["text"] not in {old["text"] for old in rows} for row in made) >= 9
+    for row in made:
+        (span,) = row["entities"]
+        assert row["text"][span["start"] : span["end"]] in cities and span["label"] == "city"
+    assert replay(out, made[0]["id"]).identical
+    (again,) = {len(Tables().load(e).spans) for e in Tables().scan(out, ReadOptions(spans="entities")).entries}
+    assert again == 1

@@ -87,14 +87,13 @@ class UsableRows(Sequence[Anchor]):
             unit.append(np.full(len(good), number, np.int32))
             row.append(np.arange(len(good), dtype=np.int32))
             digest.append(np.frombuffer(bytes.fromhex("".join(facts[i]["sha256"] for i in good)), np.uint8))
-        none = np.zeros(0, np.int64)
         return cls(
             encoding.entries,
             encoding.jobs.units,
-            np.concatenate([none, *at]),
-            np.concatenate([none, *unit]).astype(np.int32),
-            np.concatenate([none, *row]).astype(np.int32),
-            np.concatenate([none, *digest]).astype(np.uint8).reshape(-1, 32),
+            np.concatenate([np.zeros(0, np.int64), *at]),
+            np.concatenate([np.zeros(0, np.int32), *unit]),
+            np.concatenate([np.zeros(0, np.int32), *row]),
+            np.concatenate([np.zeros(0, np.uint8), *digest]).reshape(-1, 32),
         ), skipped
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from augmint.core.errors import UsageError
+from augmint.core.types import SPLIT_NAMES
 from augmint.pipeline.manifest import Manifest, dump_json
 from augmint.pipeline.sources import Inputs
 
@@ -25,6 +26,7 @@ OURS = (
     "train",
     "val",
     ".augmint",
+    *(f"{split}.{kind}" for split in SPLIT_NAMES for kind in ("csv", "tsv", "jsonl", "parquet")),
 )
 """Names at the top of an output folder; ``--fresh`` removes these and nothing else."""
 

@@ -130,7 +130,11 @@ def main() -> None:
             found = table.setdefault(name, {})[method] = measure(name, method, judge, lm)
             print(name, method, {k: v for k, v in found.items() if k != "gates"}, flush=True)
             for gate, own in found["gates"].items():
-                print(f"   {gate:12s}", {k: v if k == "examples" else v and round(v, 3) for k, v in own.items()}, flush=True)
+                print(
+                    f"   {gate:12s}",
+                    {k: v if k == "examples" else v and round(v, 3) for k, v in own.items()},
+                    flush=True,
+                )
             RESULTS.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 

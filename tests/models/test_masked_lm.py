@@ -14,6 +14,8 @@ from transformers import pipeline
 
 from augmint.models import load_lm
 from augmint.models.masked_lm import MaskedLM, deep
+from augmint.models.packing import is_packable
+from augmint.models.thin import last_layers
 from masked_models import LINES, generators, model, save
 
 FAMILIES = ("bert", "roberta", "distilbert", "deberta", "electra", "albert", "mpnet", "modernbert")
@@ -105,8 +107,26 @@ def test_long_texts_are_cut_and_may_fill_all_positions() -> None:
     assert scores.shape == (46, len(lm.words)) and np.isfinite(scores).all()
 
 
-def test_depths_are_powers_of_two() -> None:
-    assert [deep(k) for k in (1, 2, 3, 4, 5, 8, 9)] == [1, 2, 4, 4, 8, 8, 16]
+def test_depths_suit_the_width() -> None:
+    assert [deep(k, 16) for k in (1, 2, 8, 9, 14)] == [1, 8, 8, 16, 16]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_shortlist_has_the_scores_of_the_whole_vocabulary(family: str) -> None:
+    """With and without a pull towards a word's vector; the rows of the decoder are gathered for it."""
+    lm = model(family)
+    rows = hidden(lm, TEXTS, PLACES)
+    allowed = np.array([len(word) > 2 for word in lm.words])
+    pulls = [np.stack([5 * lm.vector(lm.pieces("dog"))] * len(at)) for at in PLACES]
+    for near, bonus in ((None, 0.0), (pulls, 5 * (lm.vectors.numpy() @ lm.vector(lm.pieces("dog")))[allowed])):
+        for whole, (tokens, log_p) in zip(
+            lm.logits(rows, PLACES), lm.best(rows, PLACES, 4, allowed=allowed, near=near), strict=True
+        ):
+            scores = whole[:, allowed] + bonus
+            order = np.argsort(-scores, axis=1, kind="stable")[:, :4]
+            own = np.take_along_axis(scores, order, 1) - np.log(np.exp(scores).sum(1, keepdims=True))
+            np.testing.assert_allclose(log_p, own, atol=1e-5)
+            assert np.array_equal(tokens, np.flatnonzero(allowed)[order])
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
@@ -121,8 +141,31 @@ def test_a_folder_of_bfloat16_is_near(family: str, tmp_path: Path) -> None:
 
 
 def test_the_size_leaves_a_place_in_the_widest_batch(tmp_path: Path) -> None:
-    for family, most in (("bert", 127), ("roberta", 119)):  # RoBERTa counts from 5 on: 122 places, 120 in whole steps
+    for family, most in (("bert", 127), ("roberta", 111)):  # RoBERTa counts from 5 on: 122 places, 112 in whole steps
         lm = load_lm(str(save(model(family), tmp_path / family)), size=None)
         assert lm.size == most
         row = lm.cut(["cat " * 500])[0][0]
         assert len(row) == lm.size and np.isfinite(lm.logits([row], [[5]])[0]).all()
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_what_is_packed_is_what_is_padded(family: str) -> None:
+    """The body over real tokens alone against the library's own over the padded batch, label vectors and all."""
+    lm = model(family)
+    assert is_packable(lm.net) and not is_packable(model("albert").net)
+    learned = {"labels": 0.3 * np.random.default_rng(0).standard_normal((2, 32)).astype(np.float32)}
+    for name in last_layers(lm.net, 1):
+        shape = lm.net.get_parameter(name).shape
+        learned |= {
+            f"{name}.up": np.full((shape[0], 1), 0.1, np.float32),
+            f"{name}.down": np.ones((1, shape[1]), np.float32),
+        }
+    for own, labels in ((lm, None), (lm.with_learned(learned), [0, 1, 1, 0])):
+        rows = hidden(own, TEXTS, PLACES)
+        ours = own.logits(rows, PLACES, labels)
+        x = own.pack(rows, PLACES, 64)
+        x[:, 3, 0] = torch.tensor(labels or [0] * 4)
+        theirs = own.scores(x, 3, labels is not None)  # outside of inference mode the library's own body runs
+        for row, at, full in zip(ours, PLACES, theirs, strict=True):
+            np.testing.assert_allclose(row, full[: len(at)].detach().numpy(), atol=1e-5)
+    assert "forward" not in vars(lm.net.base_model), "the network is as it was"

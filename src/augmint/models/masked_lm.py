@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.functional import normalize
 
 from augmint.core.types import F32, I64, Bool
@@ -27,9 +28,13 @@ from augmint.models.devices import pick_device
 from augmint.models.inputs import BATCH, run
 from augmint.models.lookup import get_card
 from augmint.models.masked_tuning import tune
+from augmint.models.packing import BLOCK, blockwise, is_packable, packed
 from augmint.models.text import STEP, buckets, load_folder
 from augmint.models.thin import labels_of, merged
 from augmint.models.tiny_text import assemble
+
+PACKED, COARSE = 32, 16
+"""Texts of a batch, and steps of its width, where padding is left out (`models.packing`) and costs next to nothing."""
 
 Row = list[int]
 """Token numbers of one text, the marks at its ends among them."""
@@ -59,6 +64,7 @@ class MaskedLM:
         # One weight matrix each, put together once: a text would have other bits if it were done in each batch.
         object.__setattr__(self, "_weights", merged(self.net, self.learned))
         object.__setattr__(self, "_labels", labels_of(self.net, self.learned))
+        object.__setattr__(self, "_lists", {})
 
     def with_learned(self, learned: Mapping[str, np.ndarray]) -> MaskedLM:
         """The same network with what was learned on top; nothing of it is copied but the matrices that change."""
@@ -74,6 +80,15 @@ class MaskedLM:
     def kind(self) -> str:
         """Of the card."""
         return "masked-lm"
+
+    @property
+    def _batch(self) -> int:
+        """Texts of a batch. Where padding costs little, many: a batch that is not full costs little, too."""
+        return PACKED if self._packs else BATCH
+
+    @property
+    def _packs(self) -> bool:
+        return self.device == "cpu" and is_packable(self.net)
 
     @property
     def mask(self) -> int:
@@ -141,8 +156,11 @@ class MaskedLM:
             labels: number of the label vector that is added to every word vector of a row (CBERT), for a network
                 that has learned such vectors.
         """
-        vocabulary = len(self.words)
-        found = self._run(rows, places, labels, lambda scores, _: scores, (vocabulary,))
+
+        def heads(x: Tensor, depth: int, pulls: Tensor | None) -> Tensor:
+            return self.scores(x, depth, labels is not None)
+
+        found = self._run(rows, places, labels, heads, (len(self.words),))
         return [np.asarray(row, np.float32) for row in found]
 
     def best(
@@ -168,31 +186,62 @@ class MaskedLM:
             near: (k, d) of each text: vectors, whose product with a token's `vectors` is added to its score; log p +
                 c cos(token, old word) where it is c times the old word's vector.
         """
-        vocabulary = len(self.words)
-        free = torch.ones(vocabulary, dtype=torch.bool) if allowed is None else torch.from_numpy(allowed)
-        count = min(count, int(free.sum()))
-        shut = ~free.to(self.device)
+        short = self._shortlist(np.ones(len(self.words), np.bool_) if allowed is None else allowed)
+        count = min(count, len(short.tokens))
 
-        def heads(scores: Tensor, pulls: Tensor | None) -> Tensor:
-            scores = scores.float()
+        def heads(x: Tensor, depth: int, pulls: Tensor | None) -> Tensor:
+            scores, asked = self._listed(x, depth, labels is not None, short)
             if pulls is not None:
-                scores = scores + pulls @ self.vectors.T
-            top = scores.masked_fill(shut, -torch.inf).log_softmax(-1).topk(count, dim=-1)
-            return torch.stack([top.indices.float(), top.values], -2)
+                own = pulls[asked]
+                scores += blockwise(F.pad(own, (0, 0, 0, -len(own) % BLOCK)), short.vectors, None)
+            top = scores.topk(count, dim=-1)
+            found = torch.stack([top.indices.float(), top.values - scores.logsumexp(-1, keepdim=True)], -2)
+            answers = found.new_zeros(*asked.shape, 2, count)
+            answers[asked] = found[: int(asked.sum())]
+            return answers
 
         found = self._run(rows, places, labels, heads, (2, count), near)
-        return [(row[:, 0].astype(np.int64), np.ascontiguousarray(row[:, 1])) for row in found]
+        return [(short.tokens[row[:, 0].astype(np.int64)], np.ascontiguousarray(row[:, 1])) for row in found]
+
+    def _shortlist(self, allowed: Bool) -> Shortlist:
+        """The rows of the decoder that are asked for, gathered once."""
+        key = allowed.tobytes()
+        known: dict[bytes, Shortlist] = self._lists  # type: ignore[attr-defined]
+        if key not in known:
+            tokens = np.flatnonzero(allowed)
+            at = torch.from_numpy(tokens).to(self.device)
+            last = self.net.get_output_embeddings()
+            bias = None if last.bias is None else last.bias[at]
+            known[key] = Shortlist(tokens, at, last.weight[at], bias, self.vectors[at])
+        return known[key]
+
+    def _listed(self, x: Tensor, depth: int, labelled: bool, short: Shortlist) -> tuple[Tensor, Tensor]:
+        """(m, listed) scores of the listed tokens, and (n, depth) True at the places that are asked for.
+
+        The first of the m rows are those places, from left to right; m is a multiple of BLOCK.
+        """
+        asked = x[:, 2, :depth] > 0
+        stop = self.net.get_output_embeddings().register_forward_pre_hook(_reached)
+        try:
+            scores = self.scores(x, depth, labelled)[asked]  # a head that does without that module
+            scores = F.pad(scores, (0, 0, 0, -len(scores) % BLOCK))[:, short.at]
+        except _ReachedError as reached:
+            states = reached.states[asked]
+            scores = blockwise(F.pad(states, (0, 0, 0, -len(states) % BLOCK)), short.weight, short.bias)
+        finally:
+            stop.remove()
+        return scores.float(), asked
 
     def _run(
         self,
         rows: Sequence[Row],
         places: Sequence[Row],
         labels: Sequence[int] | None,
-        last: Callable[[Tensor, Tensor | None], Tensor],
+        heads: Callable[[Tensor, int, Tensor | None], Tensor],
         shape: tuple[int, ...],
         near: Sequence[F32] | None = None,
     ) -> list[F32]:
-        """``last`` of the scores at the places of each row; the shapes of a batch depend on a row's own form only."""
+        """``heads`` of each row; the shapes of a batch depend on a row's own form only."""
         out = [np.empty((len(at), *shape), np.float32) for at in places]
         for width, depth, some in self._batches(rows, places):
             batch = self.pack([rows[i] for i in some], [places[i] for i in some], width)
@@ -201,37 +250,40 @@ class MaskedLM:
             pulls = None if near is None else self._pulls([near[i] for i in some], depth)
 
             def answer(x: Tensor, depth: int = depth, pulls: Tensor | None = pulls) -> Tensor:
-                return last(self.scores(x, depth, labels is not None), pulls)
+                return heads(x, depth, pulls)
 
-            scores = run(answer, batch, self.device)
+            scores = run(answer, batch, self.device, self._batch)
             for i, row in zip(some, scores, strict=True):
                 out[i] = row[: len(places[i])]
         return out
 
     def _pulls(self, near: Sequence[F32], depth: int) -> Tensor:
-        """(BATCH, depth, d), zeros where there is no vector."""
-        pulls = torch.zeros(BATCH, depth, self.vectors.shape[1])
+        """(batch, depth, d), zeros where there is no vector."""
+        pulls = torch.zeros(self._batch, depth, self.vectors.shape[1])
         for pull, own in zip(pulls, near, strict=False):  # the batch is full, the texts may be fewer
             pull[: len(own)] = torch.from_numpy(own)
         return pulls.to(self.device)
 
     def _batches(self, rows: Sequence[Row], places: Sequence[Row]) -> Iterator[tuple[int, int, list[int]]]:
         """(width, depth, rows) of each batch; texts without places are in none."""
-        asked = [row for row, at in enumerate(places) if at]
-        depths = [deep(len(places[row])) for row in asked]
-        for depth in sorted(set(depths)):
-            members = [row for row, own in zip(asked, depths, strict=True) if own == depth]
-            for width, at in buckets([len(rows[member]) for member in members]):
-                yield width, min(depth, width), [members[i] for i in at]
+        step = COARSE if self._packs else STEP
+        members: dict[int, list[int]] = {}
+        for row, at in enumerate(places):
+            if at:
+                width = -(-(len(rows[row]) + 1) // step) * step
+                members.setdefault(deep(len(at), width), []).append(row)
+        for depth, some in sorted(members.items()):
+            for width, at in buckets([len(rows[row]) for row in some], step=step, batch=self._batch):
+                yield width, min(depth, width), [some[i] for i in at]
 
     def pack(self, rows: Sequence[Row], places: Sequence[Row], width: int) -> Tensor:
-        """(n, 4, width): tokens, which are real, places, label."""
+        """(n, 4, width): tokens, which are real, places counted from 1 with 0 for none, label."""
         packed = np.zeros((len(rows), 4, width), np.int64)
         packed[:, 0] = self.tokenizer.pad_token_id
         for row, ids, at in zip(packed, rows, places, strict=True):
             row[0, : len(ids)] = ids
             row[1, : len(ids)] = 1
-            row[2, : len(at)] = at
+            row[2, : len(at)] = np.add(at, 1)
         return torch.from_numpy(packed)
 
     def scores(
@@ -241,8 +293,13 @@ class MaskedLM:
 
         ``weights``: in place of those that were put together, for training.
         """
-        tokens, real, places = x[:, 0], x[:, 1], x[:, 2, :depth]
-        real[:, 0] = 1  # a row without any token (filling of a batch) would be 0 / 0 in the attention
+        tokens, real, asked = x[:, 0], x[:, 1], x[:, 2, :depth] > 0
+        places = (x[:, 2, :depth] - 1).clamp(min=0)
+        if self._packs and torch.is_inference_mode_enabled():
+            inside = packed(self.net, real > 0, places, asked)
+        else:
+            real[:, 0] = 1  # a row without any token (filling of a batch) would be 0 / 0 in the attention
+            inside = states_at(self.net, places)
         weights = self._weights if weights is None else weights  # type: ignore[attr-defined]
         given: dict[str, Any] = {"attention_mask": real}
         if labelled:
@@ -251,15 +308,42 @@ class MaskedLM:
         else:
             given["input_ids"] = tokens
         own = {name: value for name, value in weights.items() if name != "labels"}
-        with states_at(self.net, places):
+        with inside:
             out = torch.func.functional_call(self.net, own, (), given) if own else self.net(**given)
         scores: Tensor = out.logits
         return scores
 
 
-def deep(count: int) -> int:
-    """Places of a batch for a text with so many: the next power of two."""
-    return 1 << (count - 1).bit_length()
+def deep(count: int, width: int) -> int:
+    """Places of a batch for a text with so many: one, or half its width, or all of it.
+
+    Few forms, so that texts of one width mostly share batches: a place that nobody asked for costs next to nothing.
+    """
+    return 1 if count == 1 else width // 2 if count <= width // 2 else width
+
+
+@dataclass(frozen=True, eq=False)
+class Shortlist:
+    """Tokens that may come: their numbers, and their rows of the decoder and of the `MaskedLM.vectors`."""
+
+    tokens: I64
+    at: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    vectors: Tensor
+
+
+class _ReachedError(Exception):
+    """The decoder was about to be applied to these states."""
+
+    def __init__(self, states: Tensor) -> None:
+        super().__init__()
+        self.states = states
+
+
+def _reached(module: Any, args: Any) -> None:
+    """A hook that stops a network in front of its decoder, which is then applied to some tokens alone."""
+    raise _ReachedError(args[0])
 
 
 @contextmanager
@@ -294,7 +378,7 @@ def fitting(net: Any, size: int) -> int:
     places = getattr(config, "max_position_embeddings", None) or size + STEP
     if config.model_type in OFFSET:
         places -= (config.pad_token_id or 0) + 1
-    return min(size, places // STEP * STEP - 1)
+    return min(size, places // COARSE * COARSE - 1)
 
 
 OFFSET = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer", "data2vec-text"})

@@ -146,14 +146,14 @@ def cut(tokenizer: Any, texts: Sequence[tuple[str, ...]], size: int) -> tuple[li
     return tokens, types if any(map(any, types)) else []
 
 
-def buckets(lengths: list[int]) -> Iterator[tuple[int, list[int]]]:
-    """(width, rows) of each batch: at most BATCH rows whose length + 1 rounds up to the same multiple of STEP."""
+def buckets(lengths: list[int], step: int = STEP, batch: int = BATCH) -> Iterator[tuple[int, list[int]]]:
+    """(width, rows) of each batch: at most ``batch`` rows whose length + 1 rounds up to one multiple of ``step``."""
     widths: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
-        widths.setdefault(-(-(length + 1) // STEP) * STEP, []).append(row)
+        widths.setdefault(-(-(length + 1) // step) * step, []).append(row)
     for width, rows in sorted(widths.items()):
-        for start in range(0, len(rows), BATCH):
-            yield width, rows[start : start + BATCH]
+        for start in range(0, len(rows), batch):
+            yield width, rows[start : start + batch]
 
 
 def pad(tokens: list[list[int]], width: int, filler: int) -> Tensor:

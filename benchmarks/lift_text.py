@@ -49,6 +49,9 @@ BUDGETS = {
 }
 SCHEME = Scheme(folds=3, repeats=1)
 MARGIN = 0.01
+LEAST = 4
+"""Pairs that an arm must have to be shown beside others that have more."""
+
 AIMS = {"trec": 8.0, "sst2": 4.0, "snips": 3.0}
 
 HEAD = """# Does it help texts? The table
@@ -180,7 +183,7 @@ def table_of(cell: tuple[str, str, int]) -> dict[str, Any]:
     full = [name for name, pairs in done.items() if len(pairs) == most]
     arms = stats.cell(pairs_of(cell, full), full)
     for name, pairs in done.items():
-        if name not in arms and len(pairs) > 1:
+        if name not in arms and len(pairs) >= LEAST:
             arms[name] = {**stats.cell(pairs, ["none", name])[name], "pairs": len(pairs)}
     ordered = {name: {"side": side, **arms[name]} for name, side in sides.items() if name in arms}
     share = pairs_of(cell, ["none"])[0]["shared"]
@@ -253,7 +256,17 @@ def page(found: Mapping[str, Any]) -> Iterator[str]:
         listed = [cell for cell in found["cells"] if cell["student"] == name]
         yield from ["", f"## {name}", "", f"Budget of every arm: {found['budget'][name]}.", ""]
         for data in SHOTS:
-            yield from block([cell for cell in listed if cell["data"] == data])
+            own = [cell for cell in listed if cell["data"] == data]
+            yield from block(own)
+            yield from fewer(own)
+
+
+def fewer(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Which arms have fewer pairs than their cell."""
+    words = [f"{name} at {cell['shots']}: {arm['pairs']}" for cell in listed for name, arm in cell["arms"].items()
+             if "pairs" in arm]  # fmt: skip
+    if words:
+        yield from [f"Fewer pairs than the cell: {', '.join(words)}.", ""]
 
 
 def table(arguments: argparse.Namespace) -> None:

@@ -52,7 +52,7 @@ def make(arguments: argparse.Namespace) -> None:
         begin, rows = time.process_time(), json.loads(path.read_text(encoding="utf8"))
         seed = int(path.name[:2])
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002 (what nlpaug draws from)
+        np.random.seed(seed)
         torch.manual_seed(seed)
         made = [[name, *(augmenter.augment(text) or [text])[:1]] for name, text in rows]
         out.write_text(json.dumps(made), encoding="utf8")

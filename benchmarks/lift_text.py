@@ -49,7 +49,7 @@ BUDGETS = {
 }
 SCHEME = Scheme(folds=3, repeats=1)
 MARGIN = 0.01
-LEAST = 4
+LEAST = 3
 """Pairs that an arm must have to be shown beside others that have more."""
 
 AIMS = {"trec": 8.0, "sst2": 4.0, "snips": 3.0}

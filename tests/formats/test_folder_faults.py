@@ -107,7 +107,7 @@ TABLE_FAULTS = {
     "column twice": ("bad-csv", "csv", "file_name,label,label\na.png,x,y\n", ":1: column 'label' twice", "", ""),
     "not utf-8": ("bad-encoding", "csv", "file_name,label\na.png,caf\xe9\n".encode("latin1"),
                   ":2: byte 0xe9 at column 10", "UTF-8", "iconv"),
-    "utf-16": ("bad-encoding", "csv", "file_name,label\n".encode("utf-16"), ":1: byte 0xff", "UTF-8", ""),
+    "utf-16": ("bad-encoding", "csv", "file_name,label\n".encode("utf-16"), "text in UTF-16", "UTF-8", ""),
     "no rows": ("empty-metadata", "csv", "file_name,label\n", "without rows", "", "delete it"),
     "empty": ("empty-metadata", "jsonl", "\n\n", "without rows", "", ""),
     "long line": ("bad-csv", "jsonl", " " * (1 << 24) + "\n", ":1: a line of more than 16 MiB", "", ""),

@@ -13,6 +13,7 @@ from augmint.formats.inflating import Inflated
 MAX_LINE_BYTES = 1 << 24
 """Longest line that is read; of a longer one only the beginning is given."""
 
+_HEAD = 4096
 _BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\0\0\xfe\xff": "utf-32"}
 
@@ -58,8 +59,8 @@ def text_start(path: Path, file: IO[bytes]) -> int:
         DataError: code ``empty-file``, ``bad-encoding`` for UTF-16 and UTF-32.
     """
     file.seek(0)
-    head = file.read(4096)
-    if not head.strip():
+    head = file.read(_HEAD)
+    if len(head) < _HEAD and not head.strip():
         raise DataError(f"{str(path)!r}: an empty file", expected="rows", do="check the file", code="empty-file")
     coding = next((coding for mark, coding in _OTHER_BOMS.items() if head.startswith(mark)), "")
     if not coding and head.count(b"\0") > len(head) // 4:

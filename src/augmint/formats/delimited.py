@@ -61,9 +61,9 @@ class Delimited(TableFile):
         if twice:
             _refuse(self.path, lines.number, f"column {twice[0]!r} twice", "every column once", "rename one")
         if len(header) == 1 and any(mark in header[0] for mark in ";\t|,"):
-            word = "tabs" if self.delimiter == "\t" else "commas"
+            kind, word = ("TSV", "tabs") if self.delimiter == "\t" else ("CSV", "commas")
             got = f"one column {header[0]!r}"
-            _refuse(self.path, lines.number, got, f"cells separated by {word}", f"save it with {word}")
+            _refuse(self.path, lines.number, got, f"cells separated by {word}", f"save it as {kind} with {word}")
         return header
 
     def rows(self, columns: Sequence[str] = ()) -> Iterator[Row]:

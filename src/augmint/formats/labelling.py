@@ -8,11 +8,11 @@ from pathlib import Path
 from augmint.core.errors import DataError, did_you_mean
 from augmint.core.types import Entry, ReadOptions
 from augmint.formats.layout import check_class_folders
-from augmint.formats.metadata import READ, Row, read_rows
+from augmint.formats.metadata import READ, MetadataRow, read_rows
 from augmint.formats.names import twin_key
 from augmint.formats.tree import Tree, subfolders, top
 
-Rows = dict[str, dict[str, Row]]
+Rows = dict[str, dict[str, MetadataRow]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def label_part(tree: Tree, base: str, split: str, rows: Rows) -> Part:
     return _by_rows(tree, base, split, own)
 
 
-def _by_folder(tree: Tree, base: str, split: str, rows: dict[str, Row]) -> Part:
+def _by_folder(tree: Tree, base: str, split: str, rows: dict[str, MetadataRow]) -> Part:
     """Label by the folder directly below ``base``; deeper folders belong to the class, as in ImageFolder."""
     check_class_folders(tree, base)
     loose = [name for name in tree.below(base) if "/" not in name[len(base) :]]
@@ -95,7 +95,7 @@ def _by_folder(tree: Tree, base: str, split: str, rows: dict[str, Row]) -> Part:
     return Part(base, split, entries, subfolders(tree, base), how)
 
 
-def _by_rows(tree: Tree, base: str, split: str, rows: dict[str, Row]) -> Part:
+def _by_rows(tree: Tree, base: str, split: str, rows: dict[str, MetadataRow]) -> Part:
     """Label by row; where folders bear the names of labels, they are classes and must say the same."""
     folders, labels = subfolders(tree, base), {row.label for row in rows.values()}
     both = not labels.isdisjoint(folders)

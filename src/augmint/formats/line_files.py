@@ -40,7 +40,7 @@ class _LineFile(TableFile):
         with open_bytes(self.path) as file:
             for number, offset, _, line in numbered_lines(file, self._start):
                 body = line.strip()
-                if body:
+                if body or len(line) >= MAX_LINE_BYTES:
                     cells, fault = self._try(body, len(line))
                     yield Row(number, offset + line.index(body[:1]), len(body), cells, fault)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,9 +11,19 @@ from typing import Any, NoReturn
 
 from augmint.core.errors import DataError, did_you_mean
 from augmint.core.types import ReadOptions
+from augmint.formats.delimited import Delimited
+from augmint.formats.line_files import JsonLines
+from augmint.formats.table_file import Row, TableFile, gone
 
 READ = frozenset({".csv", ".jsonl"})
-_MAX_LINE_BYTES = 1 << 24
+# Why a row cannot be read -> (code, what would be right, what to do)
+_CURES = {
+    "not UTF-8": ("bad-encoding", "text in UTF-8", "convert it: iconv -f latin1 -t utf-8"),
+    "broken CSV": ("bad-csv", "comma-separated cells, quotes closed", "correct the line"),
+    "wrong number of cells": ("bad-csv", "", 'quote cells that hold commas: "a,b"'),
+    "broken JSON": ("bad-json", "one JSON object a line", "correct the line"),
+    "not a JSON object": ("bad-json", "one JSON object a line", 'write {"file_name": ..., "label": ...}'),
+}
 _NAME, _LABEL, _GROUP = "file_name", "label", "group"
 # What other tools call the file column, for the hint.
 _NAME_ALIASES = frozenset({"filename", "file", "image", "path", "file_path", "filepath", "image_path", "name", "id"})
@@ -24,7 +32,7 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z]:[\\/]|/")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MetadataRow:
     """One row: the file and line it stands in, its label and its group ("" where there is no such column)."""
 
     file: Path
@@ -47,7 +55,7 @@ class _Columns:
     group_needed: bool
 
 
-def read_rows(path: Path, options: ReadOptions, *, folders_label: bool) -> dict[str, Row]:
+def read_rows(path: Path, options: ReadOptions, *, folders_label: bool) -> dict[str, MetadataRow]:
     """All rows by normalised file name, relative to the metadata file's folder.
 
     Args:
@@ -59,7 +67,7 @@ def read_rows(path: Path, options: ReadOptions, *, folders_label: bool) -> dict[
         DataError: codes ``bad-encoding``, ``bad-csv``, ``bad-json``, ``missing-column``, ``empty-metadata``,
             ``duplicate-row``, ``outside``, ``empty-label``, ``bad-label``.
     """
-    rows: dict[str, Row] = {}
+    rows: dict[str, MetadataRow] = {}
     columns: _Columns | None = None
     label_kind: type | None = None
     for line, record in _records(path):
@@ -71,7 +79,7 @@ def read_rows(path: Path, options: ReadOptions, *, folders_label: bool) -> dict[
         label = _label(record, columns.label, where, label_kind) if columns.label else ""
         label_kind = label_kind or type(record.get(columns.label))
         # Labels and groups repeat: interning keeps a million rows small.
-        rows[name] = Row(path, line, sys.intern(label), sys.intern(_group(record, columns, where)))
+        rows[name] = MetadataRow(path, line, sys.intern(label), sys.intern(_group(record, columns, where)))
     if columns is None:
         raise DataError(
             f"{path}: a metadata file without rows",
@@ -82,7 +90,7 @@ def read_rows(path: Path, options: ReadOptions, *, folders_label: bool) -> dict[
     return rows
 
 
-def _check_first(name: str, where: str, rows: dict[str, Row]) -> None:
+def _check_first(name: str, where: str, rows: dict[str, MetadataRow]) -> None:
     if name in rows:
         raise DataError(
             f"{where}: file_name {name!r} a second time (first in {rows[name].where})",
@@ -93,102 +101,28 @@ def _check_first(name: str, where: str, rows: dict[str, Row]) -> None:
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, cells by column) of each row, streaming."""
-    return _csv(path) if path.suffix.lower() == ".csv" else _jsonl(path)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """Lines with their ends, decoded; a BOM is dropped."""
-    with path.open("rb") as file:
-        for number, line in enumerate(iter(lambda: file.readline(_MAX_LINE_BYTES), b""), start=1):
-            if len(line) == _MAX_LINE_BYTES:
-                raise DataError(
-                    f"{path}:{number}: a line of more than 16 MiB",
-                    expected="one row a line",
-                    do="break the line",
-                    code="bad-csv",
-                )
-            try:
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{path}:{number}: byte {line[error.start]:#04x} at column {error.start + 1}",
-                    expected="text in UTF-8",
-                    do=f"convert it: iconv -f latin1 -t utf-8 {path.name}",
-                    code="bad-encoding",
-                ) from error
-
-
-def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(
-                f"{path}:{number}: broken JSON: {error}",
-                expected="one JSON object a line",
-                do="correct the line",
-                code="bad-json",
-            ) from error
-        if not isinstance(record, dict):
-            raise DataError(
-                f"{path}:{number}: JSON of type {type(record).__name__}",
-                expected="one JSON object a line",
-                do='write {"file_name": ..., "label": ...}',
-                code="bad-json",
-            )
-        yield number, record
-
-
-def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.reader(_lines(path), strict=True)
-    header: list[str] = []
-    before = 0  # a row may span lines; its place is the first of them
+    """(line, cells by column) of each row, streaming; a faulty row ends it."""
     try:
-        for cells in reader:
-            line, before = before + 1, reader.line_num
-            if not cells:
-                continue
-            if not header:
-                header = _header(path, line, cells)
-                continue
-            if len(cells) != len(header):
-                raise DataError(
-                    f"{path}:{line}: {len(cells)} cells",
-                    expected=f"{len(header)}: {', '.join(header)}",
-                    do='quote cells that hold commas: "a,b"',
-                    code="bad-csv",
-                )
-            yield line, dict(zip(header, cells, strict=True))
-    except csv.Error as error:
-        raise DataError(
-            f"{path}:{before + 1}: broken CSV: {error}",
-            expected="comma-separated cells, quotes closed",
-            do="correct the line",
-            code="bad-csv",
-        ) from error
+        file = Delimited(path, ",") if path.suffix.lower() == ".csv" else JsonLines(path)
+    except DataError as error:
+        if error.code == "empty-file":
+            return
+        raise
+    for row in file.rows():
+        if row.cells is None:
+            raise _broken(file, row)
+        yield row.line, {name.strip(): cell for name, cell in row.cells.items()}
 
 
-def _header(path: Path, line: int, cells: list[str]) -> list[str]:
-    header = [cell.strip() for cell in cells]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(
-            f"{path}:{line}: column {twice[0]!r} twice",
-            expected="every column once",
-            do="rename one",
-            code="bad-csv",
-        )
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        raise DataError(
-            f"{path}:{line}: one column {header[0]!r}",
-            expected="cells separated by commas",
-            do="save it as CSV with commas",
-            code="bad-csv",
-        )
-    return header
+def _broken(file: TableFile, row: Row) -> DataError:
+    fault = row.fault or gone()
+    code, expected, do = _CURES.get(fault.reason, ("bad-csv", "one row a line", "correct the line"))
+    if fault.reason == "wrong number of cells":
+        expected = f"{len(file.columns)}: {', '.join(file.columns)}"
+    if code == "bad-encoding":
+        do = f"{do} {file.path.name}"
+    told = str(fault) if fault.reason.startswith("broken") else fault.detail or fault.reason
+    return DataError(f"{file.path}:{row.line}: {told}", expected=expected, do=do, code=code)
 
 
 def _choose_columns(where: str, names: list[str], options: ReadOptions, folders_label: bool) -> _Columns:

@@ -161,6 +161,8 @@ def _text(where: str, names: Sequence[str], first: Sequence[Cells], taken: set[s
         return found[0]
     pair = next((pair for pair in _PAIRS if set(pair) <= set(names)), ())
     do = f"name them with --text {','.join(pair)}" if pair else "name it with --text COLUMN (--text a,b for a pair)"
+    if not found and {"image", "img"} & set(names):
+        do = "export pictures to class folders; in tables they are not read"
     listed = _listed(found or names)
     got = f"several that could be the text: {listed}" if found else f"no column with text among {listed}"
     _refuse(where, got, "one column with the text", do, "missing-column", bool(found))

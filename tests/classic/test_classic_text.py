@@ -153,6 +153,8 @@ def test_stop_words_stay():
         ("it was good, bad. Nice", "bad", "it was good. Nice"),
         ("a  good\n movie", "good", "a  movie"),
         ("a good , witty one", "good", "a , witty one"),
+        ("what 's that", "'s", "what that"),
+        ("it is 'so' good", "so", "it is good"),
     ],
 )
 def test_deletion_leaves_punctuation_in_order(text, drop, left):

@@ -34,6 +34,9 @@ _PAIRS = {
     "`": "'",
 }
 
+_CLITICS = frozenset({"s", "t", "d", "m", "re", "ve", "ll", "em"})
+"""What keeps its apostrophe where texts were cut into tokens: it 's, they 're."""
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -161,6 +164,8 @@ def _core(text: str, start: int, end: int) -> tuple[int, int]:
         start += 1
     while start < end and _is_mark(text[end - 1]):
         end -= 1
+    if start and text[start - 1] in "'\u2019" and text[start:end].lower() in _CLITICS:
+        start -= 1
     return start, end
 
 

@@ -1,10 +1,10 @@
 """Encoding sentences with all-MiniLM-L6-v2 against a bare loop over the network and against sentence-transformers.
 
-CPU seconds of one thread for the same sentences, tokenizing included, loading not; each side in a process of its own, in
-turns, best of the turns. The loop is what one would write by hand: all texts tokenized at once, sorted by length, padded
-to the longest of a batch (batches of 32 and of 8, the quicker one counts), forward, mean, unit length. sentence-
-transformers' `encode` sorts as well, in batches of 32. Bounds: at least 0.95 of the loop's sentences a second and all of
-sentence-transformers', in float32 and in bfloat16; rows equal to 1e-5 in float32.
+CPU seconds of one thread for the same sentences, tokenizing included, loading not; each side in a process of its own,
+in turns, best of the turns. The loop is what one would write by hand: all texts tokenized at once, sorted by length,
+padded to the longest of a batch (batches of 32 and of 8, the quicker one counts), forward, mean, unit length.
+sentence-transformers' `encode` sorts as well, in batches of 32. Bounds: at least 0.95 of the loop's sentences a second
+and all of sentence-transformers', in float32 and in bfloat16; rows equal to 1e-5 in float32.
 
 augmint's rows have the same bits beside any neighbours: texts of equal length share a batch and nothing is padded.
 "augmint, units" is the same in calls of 64 texts, as a run makes them.

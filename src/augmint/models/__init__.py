@@ -56,6 +56,10 @@ def load_encoder(name: str, *, size: int | None = None, path: str | None = None,
     import torch
 
     with torch.random.fork_rng(devices=[]):  # a network draws initial weights, only to have them replaced
+        if card.architecture == "augmint.models.tiny_text_judge:TinyTextJudge":
+            from augmint.models.tiny_text_judge import load_tiny_text_judge
+
+            return load_tiny_text_judge(card, size, path=path)
         if card.modality == "text":
             from augmint.models.text import load_text
 

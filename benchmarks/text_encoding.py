@@ -86,10 +86,10 @@ def side(name: str, dtype: str, unit: int) -> Encode:
         folder = str(hub.find(get_card(MODEL))["config.json"].parent)
         model = SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": getattr(torch, dtype)})
         return lambda texts: model.encode(texts, batch_size=32, normalize_embeddings=True, show_progress_bar=False)
-    encoder = load_encoder(f"{MODEL}#{dtype}")
+    encode: Encode = load_encoder(f"{MODEL}#{dtype}").encode  # type: ignore[assignment]  # strings will do
     if name == "augmint":
-        return encoder.encode
-    return lambda texts: np.concatenate([encoder.encode(texts[i : i + unit]) for i in range(0, len(texts), unit)])
+        return encode
+    return lambda texts: np.concatenate([encode(texts[i : i + unit]) for i in range(0, len(texts), unit)])
 
 
 def child(args: argparse.Namespace) -> None:

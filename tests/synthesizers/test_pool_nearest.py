@@ -52,8 +52,8 @@ def test_parents_of_the_drawn_row_are_told(real: Latents) -> None:
         .sample(real, np.random.default_rng(1))
     )
     plain = Interpolation().fit(real, np.random.default_rng(0))
-    for i, own in enumerate(np.random.default_rng(1).spawn(len(real))):
-        drawn = plain.sample(real.take(np.array([i])), own)
+    for i, seed in enumerate(np.random.default_rng(1).integers(2**63, size=len(real))):
+        drawn = plain.sample(real.take(np.array([i])), np.random.default_rng(seed))
         assert [ref for ref in draw.refs[i, 1:] if ref] == [ref for ref in drawn.refs[0] if ref]
         np.testing.assert_allclose(draw.label_weights[i, 1 : 1 + drawn.refs.shape[1]], drawn.label_weights[0])
 

@@ -168,6 +168,8 @@ def _run(commands: Commands[_Parser], name: str) -> None:
             "augmint run cells/ -o more/ --method gan --then classic",
             "augmint run reviews.csv --text text --label label -o more/",
             "augmint run intents.jsonl -o more/ --method classic --factor 5 --heldout test.jsonl",
+            "augmint run reviews.csv -o more/ --method noise --pool unlabelled.csv",
+            "augmint run reviews.csv -o rows/ --method noise --space rows",
             "augmint run cells/ -o more/ --method auto --time 10m",
             "augmint run cells/ -o again/ --config more/config.yaml --workers 2",
         ],
@@ -188,6 +190,9 @@ def _run(commands: Commands[_Parser], name: str) -> None:
     plan.add_argument("--config", metavar="FILE", help="YAML file; flags win over it")
     plan.add_argument("--model", help="name of a model (augmint models list), or for texts a local folder")
     plan.add_argument("--method", help="of making children (see: augmint methods list)")
+    plan.add_argument(
+        "--space", choices=["samples", "rows"], help="rows: write the method's rows (rows.npz), no samples"
+    )
     plan.add_argument("--then", help="transform that every child goes through after it, such as classic")
     plan.add_argument("--factor", type=float, help="rows after / rows before, in every class (default: 2)")
     plan.add_argument("--strategy", help="auto, minority, 'not minority', 'not majority', all, or name=count,...")

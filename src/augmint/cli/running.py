@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     values = {name: getattr(args, name) for name in (*_PLAN_FLAGS, *_PLAN_SWITCHES) if getattr(args, name) is not None}
     if args.gate is not None:
         values["gates"] = args.gate
+    if args.space == "rows":
+        values["decode"] = "rows"
     modality = detect(Path(args.data)).modality
     plan = plan_from(Path(args.config) if args.config else None, values, args.set, modality=modality)
     base, heldout = (Path(path) if path is not None else None for path in (args.base, args.heldout))
@@ -94,7 +96,8 @@ def _show_result(console: Console, result: Result, seconds: float, **more: Any) 
         console.warn(f"failed: {problem}")
     if result.abstained:
         console.warn(f"abstained: nothing was added, the originals are written as they are ({result.tuned})")
-    console.text(f"wrote {result.out} in {seconds:.1f} s; look at {result.out / PAGE}")
+    page = result.out / PAGE
+    console.text(f"wrote {result.out} in {seconds:.1f} s" + (f"; look at {page}" if page.exists() else ""))
 
 
 def _show_estimate(console: Console, forecast: Estimate) -> None:

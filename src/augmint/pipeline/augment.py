@@ -41,7 +41,8 @@ from augmint.pipeline.plan import AUTO, Plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.quality import write_scores
 from augmint.pipeline.reporting import write_report
-from augmint.pipeline.second import base_latents, embedded_base, encoded_rows, pool_latents
+from augmint.pipeline.row_file import ROWS, write_rows
+from augmint.pipeline.second import encoded_rows, second_latents
 from augmint.pipeline.setup import Setup, prepare
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.sums import format_sums
@@ -170,9 +171,11 @@ def run(
         manifest.event("start", workers=execution.workers, device=execution.device)
         job = _Run(setup, Local(execution.workers, setup.plan.threads), progress)
         with intra_op_threads(setup.plan.threads):
-            result = replace(job.carry_out(execution), abstained=plan.abstained, tuned=tuned)
+            done = job.write_rows() if plan.decode == "rows" else job.carry_out(execution)
+            result = replace(done, abstained=plan.abstained, tuned=tuned)
         write_run_facts(setup, execution, started, result)
-        write_report(manifest)
+        if plan.decode != "rows":
+            write_report(manifest)
         manifest.event("done", made=sum(result.made.values()))
     return result
 
@@ -244,6 +247,24 @@ class _Run:
         make_films(assembly)
         return summarise(assemble(assembly, self.progress), execution)
 
+    def write_rows(self) -> Result:
+        """Rows as the product: nothing is decoded, gated, guarded or reported."""
+        real = self.encode()
+        counts = np.bincount(real.labels(self.setup.classes), minlength=len(self.setup.classes)).tolist()
+        before = dict(zip(self.setup.classes, counts, strict=True))
+        asked = children_per_class(before, self.plan.factor, self.plan.strategy)
+        for source in self.setup.sources:
+            self.encode_second(source)
+        rows = self.latents("z", self.setup.space)
+        made, notes = write_rows(
+            self.plan, rows, second_latents(self.manifest, self.setup, before, self.progress), asked, self.manifest
+        )
+        self.progress.say(f"{self.manifest.out / ROWS}: rows of {self.setup.space}, no {self.setup.medium.noun}")
+        skipped = tuple((row["id"], row["skipped"]) for row in self.skipped if "source" not in row)
+        total = len(real) + len(skipped)
+        return Result(self.manifest.out, before, asked, made, {}, {}, skipped, total, dict(notes),
+                      modality=self.setup.medium.name)  # fmt: skip
+
     def encode(self) -> UsableRows:
         """The usable rows of the data, encoded; the others are among the ``skipped``."""
         self.encode_units(self.data)
@@ -288,15 +309,7 @@ class _Run:
         real = None if self.plan.rewrites else self.latents("z", setup.space)
         judged = self.latents("judge", setup.judge_space) if setup.judge else None
         samples = OnDisk(setup.room.open_format(), rows)
-        second: dict[str, Latents] = {}
-        if "pool" in setup.sources:
-            second["pool"] = pool_latents(self.manifest, setup, self.progress)
-        if "base" in setup.sources:
-            second["base"] = base_latents(self.manifest, setup)
-        elif (base := embedded_base(self.plan, counts)) is not None:
-            said = f"statistics of {len(base.classes)} classes that {self.plan.model} was pretrained on"
-            self.progress.say(f"base: {said}")
-            second["base"] = base
+        second = second_latents(self.manifest, setup, counts, self.progress)
         self.progress.stage("fit", 1.0, "share")
         arrays = fit_all(self.plan, real, judged, samples, report, second, setup.room.load_lm())
         for line in told_by_fit(self.plan, arrays):

@@ -107,6 +107,8 @@ def _defaults(medium: Medium, method: Any) -> dict[str, Any]:
         return {}
     model = default_model(method, medium.name) if isinstance(method, str) else ""
     keys = {"method": medium.method, "model": model, "judge": medium.judge}
+    if isinstance(method, str) and "codec" in _kinds(method):  # there is no decoder of texts: a method on rows shows what it drew by texts of a pool
+        keys["decode"] = "pool"
     return {**keys, "gates": list(medium.gates), "unit_size": medium.draw_unit}
 
 
@@ -138,6 +140,13 @@ def check_method(plan: Plan, medium: Medium) -> None:
                 do="leave the gate out",
                 code="modality",
             )
+    if plan.decode == "rows" and (plan.rewrites or plan.then):
+        raise UsageError(
+            f"--space rows with {plan.recipe}",
+            expected="a method on rows alone",
+            do="choose another --method (augmint methods list: latent space), without --then",
+            code="no-rows",
+        )
     for key, name in (("method", plan.method), ("then", plan.then)):
         found = method_class(name) if name else None
         if found is not None and issubclass(found, Rewriter) and medium.name not in found.modalities:
@@ -167,7 +176,7 @@ def find_cards(plan: Plan, medium: Medium) -> tuple[Card | None, Card | None]:
 
 def _model_card(plan: Plan, medium: Medium) -> Card:
     kinds = plan.model_kinds or frozenset({"codec"})
-    if medium.name != "image" and "pool" in plan.uses:
+    if plan.decode or (medium.name != "image" and "pool" in plan.uses):
         kinds |= {"encoder"}  # rows that are picked are copied: nothing is decoded
     if not plan.model:
         raise UsageError(
@@ -204,5 +213,7 @@ def _check_card(role: str, card: Card, kinds: frozenset[str], medium: Medium) ->
 
 def is_judged(plan: Plan, medium: Medium) -> bool:
     """Whether anything asks for the judge: a gate, the labels, or the scores of the set."""
+    if plan.decode == "rows":
+        return False
     by_judge = plan.label_by == "judge" or (plan.label_by == "auto" and "pool" in plan.uses)
     return bool(plan.gates) or by_judge or medium.always_scored

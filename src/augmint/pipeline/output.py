@@ -23,6 +23,7 @@ OURS = (
     "skipped.jsonl",
     "report",
     "test",
+    "rows.npz",
     "train",
     "val",
     ".augmint",

@@ -19,9 +19,11 @@ from augmint.core.protocols import Rewriter, Synthesizer
 from augmint.gates import TABLE as GATES
 from augmint.rewriters import TABLE as REBUILD
 from augmint.synthesizers import TABLE as METHODS
+from augmint.synthesizers.pool_nearest import PoolNearest
 
 Options = Mapping[str, Any]
 LABEL_BY = ("auto", "parents", "judge")
+DECODE = ("", "pool", "rows")
 AUTO = "auto"
 """In place of a method: let a search decide, or abstain."""
 
@@ -59,6 +61,9 @@ class Plan:
             "rare=500,other=200" or the same as a mapping: rows of a class AFTER the run (0: leave it as it is).
         label: metadata column with the label ("" is the format's default); ``group``: with the group.
         text: column with the text, or two with a comma between; ``spans``: with the parts of a text that have labels.
+        decode: how a row that a method on rows draws becomes a sample: "" by the model, which must be a codec, "pool":
+            the nearest row of an unlabelled pool that no child has got yet (the default for texts), "rows": not at all,
+            the rows are what is written (`row_file`).
         label_by: who labels a child: "parents" (the weighted mean of their labels), "judge" (a calibrated probe on
             the judge's features, which must agree with them), or "auto": the judge for what was picked from a
             pool, parents else.
@@ -87,6 +92,7 @@ class Plan:
     group: str = ""
     text: str = ""
     spans: str = ""
+    decode: str = ""
     label_by: str = "auto"
     seed: int = 0
     unit_size: int = 32
@@ -102,6 +108,8 @@ class Plan:
             _check_range(name, getattr(self, name))
         if self.label_by not in LABEL_BY:
             raise unknown("label_by", self.label_by, LABEL_BY)
+        if self.decode not in DECODE:
+            raise unknown("decode", self.decode, DECODE)
         if self.abstained and (self.factor != 1.0 or self.strategy):
             raise UsageError(
                 f"abstained with factor {self.factor:g}" + (f", strategy {self.strategy!r}" if self.strategy else ""),
@@ -113,7 +121,7 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """Plain values in the order of the fields, ready for YAML or JSON; keys of tables only where they are set."""
         values = dataclasses.asdict(self)
-        for name in ("text", "spans"):
+        for name in ("text", "spans", "decode"):
             if not values[name]:
                 del values[name]
         values["gates"] = list(self.gates)
@@ -145,7 +153,9 @@ class Plan:
     @property
     def uses(self) -> frozenset[str]:
         """The second sources that the method looks at: "pool", "base", both or none."""
-        return frozenset() if self.rewrites else frozenset(self.synthesizer().uses)
+        if self.rewrites:
+            return frozenset()
+        return frozenset(self._on_rows().uses) | ({"pool"} if self.decode == "pool" else set())
 
     @property
     def recipe(self) -> str:
@@ -153,7 +163,11 @@ class Plan:
         return f"{self.method}+{self.then}" if self.then else self.method
 
     def synthesizer(self) -> Any:
-        """A fresh synthesizer with this plan's options."""
+        """A fresh synthesizer with this plan's options, on top of which `decode` may put another."""
+        method = self._on_rows()
+        return PoolNearest(method) if self.decode == "pool" and "pool" not in method.uses else method
+
+    def _on_rows(self) -> Any:
         return registry.build("synthesizers", "method", METHODS, self.method, self.method_options)
 
     def rewriter(self, lm: Any = None) -> Any:

@@ -27,6 +27,21 @@ def encoded_rows(manifest: Manifest, setup: Setup, source: str) -> dict[str, Anc
     return {anchor.entry.id: anchor for anchor in found}
 
 
+def second_latents(
+    manifest: Manifest, setup: Setup, counts: Mapping[str, int], progress: Progress
+) -> dict[str, Latents]:
+    """The rows that the method learns or picks from beside the data's, by source; ``counts`` are real rows by class."""
+    found: dict[str, Latents] = {}
+    if "pool" in setup.sources:
+        found["pool"] = pool_latents(manifest, setup, progress)
+    if "base" in setup.sources:
+        found["base"] = base_latents(manifest, setup)
+    elif (base := embedded_base(setup.plan, counts)) is not None:
+        progress.say(f"base: statistics of {len(base.classes)} classes that {setup.plan.model} was pretrained on")
+        found["base"] = base
+    return found
+
+
 def base_latents(manifest: Manifest, setup: Setup) -> Latents:
     """The rows of the base, in its own classes."""
     z, rows = gather(manifest, Encoding.of(setup, "base").jobs.units, "z")

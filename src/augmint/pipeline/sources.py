@@ -77,7 +77,7 @@ def open_sources(
         raise UsageError(
             f"method {method!r} without a pool",
             expected=f"{_KIND['pool']}, of the same kind as the data",
-            do="add --pool DIR (pool= in Python), or choose another method",
+            do="add --pool DIR (pool= in Python), choose another method, or take its rows alone: --space rows",
             code="no-pool",
         )
     found = {name: _open(name, path, options.text) for name, path in inputs.second.items() if name in uses}

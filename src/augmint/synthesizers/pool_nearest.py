@@ -65,8 +65,8 @@ class PoolNearest(Synthesizer):
 
     def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
         """One row of the pool for each anchor, in the order of the anchors; none twice."""
-        at = np.arange(len(anchors))
-        drawn = [self.method.sample(anchors.take(at[i : i + 1]), own) for i, own in enumerate(rng.spawn(len(anchors)))]
+        streams = [np.random.default_rng(seed) for seed in rng.integers(2**63, size=len(anchors))]
+        drawn = [self.method.sample(anchors.take(np.array([i])), own) for i, own in enumerate(streams)]
         if not drawn:
             return self.pool_.sample(anchors, rng)
         z = np.concatenate([draw.z for draw in drawn]).reshape(anchors.z.shape)

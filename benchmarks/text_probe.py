@@ -1,8 +1,8 @@
 """What a linear probe reads off tiny-text-judge's rows, beside all-MiniLM-L6-v2's and beside hashed words.
 
-SST-2, TREC, SNIPS and BANKING77: 10 training rows of each class, logistic regression (C = 10), accuracy on 600 test rows,
-mean over 20 draws with the standard error of the mean. Hashed words: scikit-learn's HashingVectorizer, 4,096 columns,
-unit length, the same probe. No row of these sets was read when tiny-text-judge was made.
+SST-2, TREC, SNIPS and BANKING77: 10 training rows of each class, logistic regression (C = 10), accuracy on 600 test
+rows, mean over 20 draws with the standard error of the mean. Hashed words: scikit-learn's HashingVectorizer, 4,096
+columns, unit length, the same probe. No row of these sets was read when tiny-text-judge was made.
 
     AUGMINT_DATA=../shared/data python benchmarks/text_probe.py        # writes benchmarks/results/text_probe.json
 """
@@ -69,7 +69,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     hashing = HashingVectorizer(n_features=4096, norm="l2")
-    encoders: dict[str, Encode] = {
+    encoders: dict[str, Any] = {
         "tiny-text-judge": load_encoder("tiny-text-judge").encode,
         "hashed words": hashing.transform,
         "all-MiniLM-L6-v2": load_encoder("all-MiniLM-L6-v2").encode,

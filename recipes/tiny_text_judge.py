@@ -87,7 +87,9 @@ def tree(words: list[str], path: Path) -> sparse.csr_matrix:
     above = [parents for _, _, parents in net["synsets"]]
     entries: dict[tuple[int, int], float] = {}
     for row, word in enumerate(words):
-        senses = next((net["lemmas"][form] for form in endings(word) if form in net["lemmas"]), {})
+        senses: dict[str, list[int]] = next(
+            (net["lemmas"][form] for form in endings(word) if form in net["lemmas"]), {}
+        )
         for numbers in senses.values():
             for rank, synset in enumerate(numbers[:3]):
                 for node in ancestors(synset, above):
@@ -125,7 +127,7 @@ def of_pieces(words: list[str], vectors: F32) -> F32:
     shares = np.concatenate([np.full(len(place), 1 / len(place)) for place in places])
     share = sparse.csr_matrix((shares, (rows, np.concatenate(places))), (len(words), PIECES))
     square = (share.T @ share).toarray() + np.eye(PIECES) * RIDGE * share.multiply(share).sum() / PIECES
-    return np.linalg.solve(square, share.T @ vectors).astype(np.float32)
+    return np.asarray(np.linalg.solve(square, share.T @ vectors), np.float32)
 
 
 def make(folder: Path, args: argparse.Namespace) -> tuple[list[str], F32, F32, F32]:

@@ -98,10 +98,10 @@ class TinyTextJudge(Encoder):
         found = [self.places.get(word, -1) for word in counts]
         vectors = [self.vectors[at] if at >= 0 else self._pieced(word) for at, word in zip(found, counts, strict=True)]
         weights = (1 + np.log(np.fromiter(counts.values(), np.float32, len(counts)))) * self.idf[found]
-        total = weights @ np.stack(vectors) if counts else np.zeros(self.vectors.shape[1])
+        total = weights @ np.stack(vectors) if counts else np.zeros(self.vectors.shape[1], np.float32)
         length = float(np.linalg.norm(total))
-        row: F32 = total / length if length > 0 else np.full(len(total), len(total) ** -0.5)
-        return row.astype(np.float32)
+        row = total / length if length > 0 else np.full(len(total), len(total) ** -0.5)
+        return np.asarray(row, np.float32)
 
     def _pieced(self, word: str) -> F32:
         mean: F32 = self.pieces[pieces_of(word, len(self.pieces))].mean(0)

@@ -168,7 +168,6 @@ def _run(commands: Commands[_Parser], name: str) -> None:
             "augmint run cells/ -o more/ --method gan --then classic",
             "augmint run reviews.csv --text text --label label -o more/",
             "augmint run intents.jsonl -o more/ --method classic --factor 5 --heldout test.jsonl",
-            "augmint run reviews.csv -o more/ --method noise --pool unlabelled.csv",
             "augmint run reviews.csv -o rows/ --method noise --space rows",
             "augmint run cells/ -o more/ --method auto --time 10m",
             "augmint run cells/ -o again/ --config more/config.yaml --workers 2",

@@ -107,7 +107,8 @@ def _defaults(medium: Medium, method: Any) -> dict[str, Any]:
         return {}
     model = default_model(method, medium.name) if isinstance(method, str) else ""
     keys = {"method": medium.method, "model": model, "judge": medium.judge}
-    if isinstance(method, str) and "codec" in _kinds(method):  # there is no decoder of texts: a method on rows shows what it drew by texts of a pool
+    if isinstance(method, str) and "codec" in _kinds(method):
+        # There is no decoder of texts: a method on rows shows what it drew by texts of a pool.
         keys["decode"] = "pool"
     return {**keys, "gates": list(medium.gates), "unit_size": medium.draw_unit}
 

@@ -98,7 +98,7 @@ def test_refusals(fitted: Seq2Seq) -> None:
     with pytest.raises(UsageError, match="kind translation"):
         SpanInfill(lm=translator).fit(SAMPLES, rngs(1)[0])
     for wrong in ({"share": 0.0}, {"span": 0.5}, {"tries": 0}, {"top_p": 2.0}, {"longest": 0.0}):
-        with pytest.raises(ValueError, match=r"top_p|span|tries"):
+        with pytest.raises(ValueError, match=r"top_p|span|tries|longest"):
             SpanInfill(**wrong)
 
 

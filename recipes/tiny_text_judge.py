@@ -1,6 +1,6 @@
 """Make tiny-text-judge: latent semantic analysis of running text and of WordNet's tree, a few megabytes.
 
-Two matrices of words are decomposed, each to half of the columns:
+Two matrices of words are decomposed:
 
 - near: positive pointwise mutual information of words that stand up to five words apart (contexts smoothed by 0.75,
   Levy et al. 2015) in wikitext-2 (validation and test parts) and AG news;
@@ -10,8 +10,8 @@ Two matrices of words are decomposed, each to half of the columns:
 Rows are singular vectors times the root of the singular values, centred, of unit length. The vectors of pieces of words
 are what comes nearest, by ridge regression, to the vectors of the words as means of their pieces.
 
-The four sets that benchmarks score on are never read here. Settings were chosen by a probe on AG news' topics, ten of
-each (its labels are not used in training); `--score` prints that.
+The four sets that benchmarks score on are never read here. How many columns each matrix gets was chosen by a probe on AG
+news' topics, ten of each (its labels are not used in training); `--score` prints that.
 
 Run: python recipes/tiny_text_judge.py --data $AUGMINT_DATA/text --out /tmp/tiny/judge
 """
@@ -117,7 +117,7 @@ def decompose(matrix: sparse.csr_matrix, width: int) -> F32:
     rows[known] -= rows[known].mean(0)
     rows[known] /= np.linalg.norm(rows[known], axis=1, keepdims=True)
     rows[~known] = 0
-    return rows.astype(np.float32)
+    return np.asarray(rows, np.float32)
 
 
 def of_pieces(words: list[str], vectors: F32) -> F32:

@@ -9,7 +9,7 @@ import pytest
 from augmint.core.errors import DataError
 from augmint.core.types import Sample
 from augmint.models import get_card, load_encoder
-from augmint.models.tiny_text_judge import TinyTextJudge, pieces_of, words_of
+from augmint.models.tiny_text_judge import SKETCH, TinyTextJudge, pieces_of, words_of
 
 
 def test_words() -> None:
@@ -37,8 +37,9 @@ def small() -> TinyTextJudge:
 
 
 def test_hand_computed_rows(small: TinyTextJudge) -> None:
-    cat, both, twice, new, none = small.encode(["cat", "cat dog", "cat cat dog", "cat zebra", ""])
-    np.testing.assert_allclose(cat, [1, 0])
+    rows = small.encode(["cat", "cat dog", "cat cat dog", "cat zebra", ""])
+    cat, both, twice, new, none = rows[:, :2] * 2**0.5
+    np.testing.assert_allclose(cat, [1, 0], rtol=1e-6)
     length = np.hypot(1 + 1.2, 1.6)
     np.testing.assert_allclose(both, [2.2 / length, 1.6 / length], rtol=1e-6)
     weight = 1 + np.log(2)
@@ -46,11 +47,25 @@ def test_hand_computed_rows(small: TinyTextJudge) -> None:
     np.testing.assert_allclose(twice, [(weight + 1.2) / length, 1.6 / length], rtol=1e-6)
     np.testing.assert_allclose(new, [1 / np.hypot(1, 3), 3 / np.hypot(1, 3)], rtol=1e-6)
     np.testing.assert_allclose(none, [0.5**0.5] * 2, rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-6)
+
+
+def test_the_sketch_tells_words_apart(small: TinyTextJudge) -> None:
+    """Words that mean the same to the vectors, here two unknown ones, have columns of their own."""
+    zebra, horse, both, again = small.encode(["zebra", "horse", "zebra horse", "horse zebra"])[:, 2:] * 2**0.5
+    assert np.abs(zebra).sum() == pytest.approx(1) == np.abs(horse).sum(), "one column each, plus or minus one"
+    assert zebra @ horse == 0
+    np.testing.assert_allclose(both, (zebra + horse) / 2**0.5, rtol=1e-6)
+    np.testing.assert_allclose(both, again)
+    cat_dog = small.encode(["cat dog"])[0, 2:] * 2**0.5
+    assert sorted(np.abs(cat_dog[cat_dog != 0])) == pytest.approx([1 / 5**0.5, 2 / 5**0.5]), "weighted by idf 1 and 2"
 
 
 def test_pairs_keep_their_order_and_long_texts_are_cut(small: TinyTextJudge) -> None:
     ab, ba = small.encode([Sample("", {"a": "cat", "b": "dog"}), Sample("", {"a": "dog", "b": "cat"})])
-    np.testing.assert_allclose(ab, np.array([1.8, 0.6]) / np.hypot(1.8, 0.6), rtol=1e-6)
+    cat, dog = small.encode(["cat", "dog"])
+    turned = cat + np.roll(dog, len(dog) // 2)
+    np.testing.assert_allclose(ab, turned / np.linalg.norm(turned), rtol=1e-6)
     assert not np.allclose(ab, ba)
     a, b = small.encode(["cat " * 5, "cat " * 5 + "dog"])
     assert np.array_equal(a, b) and small.space == "small@0/5"
@@ -58,7 +73,7 @@ def test_pairs_keep_their_order_and_long_texts_are_cut(small: TinyTextJudge) -> 
         small.encode([Sample("", {"a": "x", "b": "y", "c": "z"})])
     with pytest.raises(DataError, match="put it in a list"):
         small.encode("cat")
-    assert small.encode([]).shape == (0, 2)
+    assert small.encode([]).shape == (0, 2 + SKETCH)
 
 
 def test_the_embedded_one() -> None:

@@ -4,6 +4,9 @@ A text's row is its TF-IDF vector times a matrix, brought to unit length (Deerwe
 
     row = sum over words w of (1 + ln count(w)) * idf(w) * vector(w)
 
+Beside it, of equal length, stand SKETCH columns that tell the words themselves apart: the same TF-IDF vector, each word
+in a column and with a sign that its hash gives (count sketch; Weinberger et al. 2009, feature hashing).
+
 The vectors are singular vectors of two matrices side by side: which words stand near which in running text, and which
 words lie below which nodes of WordNet's tree. `recipes/tiny_text_judge.py` made them. A word that is not in the list
 gets the mean of the vectors of its pieces of three to five letters, whose numbers are hashes. Nothing is learned or
@@ -33,6 +36,9 @@ from augmint.numerics.texts import texts_of
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?|\d+|[?!]")
 LONGEST = 24
 """Letters of a word whose pieces are looked at."""
+
+SKETCH = 320
+"""Columns of words by their hashes."""
 
 
 def words_of(text: str) -> list[str]:
@@ -77,7 +83,7 @@ class TinyTextJudge(Encoder):
 
         Raises DataError for content that is neither a string nor two strings by name.
         """
-        rows = np.empty((len(samples), self.vectors.shape[1]), np.float32)
+        rows = np.empty((len(samples), self.vectors.shape[1] + SKETCH), np.float32)
         for row, sample in zip(rows, as_samples(samples), strict=True):
             texts = texts_of(sample)
             if len(texts) > 2:
@@ -93,19 +99,27 @@ class TinyTextJudge(Encoder):
         return rows
 
     def _row(self, text: str) -> F32:
-        """(d,) of unit length; of a text without words, the same number everywhere."""
+        """(d + SKETCH,) of unit length."""
         counts = Counter(words_of(text)[: self.size])
         found = [self.places.get(word, -1) for word in counts]
         vectors = [self.vectors[at] if at >= 0 else self._pieced(word) for at, word in zip(found, counts, strict=True)]
         weights = (1 + np.log(np.fromiter(counts.values(), np.float32, len(counts)))) * self.idf[found]
-        total = weights @ np.stack(vectors) if counts else np.zeros(self.vectors.shape[1], np.float32)
-        length = float(np.linalg.norm(total))
-        row = total / length if length > 0 else np.full(len(total), len(total) ** -0.5)
-        return np.asarray(row, np.float32)
+        meaning, sketch = np.zeros(self.vectors.shape[1], np.float32), np.zeros(SKETCH, np.float32)
+        for word, vector, weight in zip(counts, vectors, weights, strict=True):
+            meaning += weight * vector
+            number = zlib.crc32(word.encode())
+            sketch[number // 2 % SKETCH] += weight if number % 2 else -weight
+        return np.concatenate([_unit(meaning), _unit(sketch)]) * np.float32(0.5**0.5)
 
     def _pieced(self, word: str) -> F32:
         mean: F32 = self.pieces[pieces_of(word, len(self.pieces))].mean(0)
         return mean
+
+
+def _unit(row: F32) -> F32:
+    """The row at unit length; where it is zero, the same number everywhere."""
+    length = float(np.linalg.norm(row))
+    return np.asarray(row / length if length > 0 else np.full(len(row), len(row) ** -0.5), np.float32)
 
 
 def load_tiny_text_judge(card: Card, size: int, *, path: str | None) -> TinyTextJudge:

@@ -10,8 +10,8 @@ Two matrices of words are decomposed:
 Rows are singular vectors times the root of the singular values, centred, of unit length. The vectors of pieces of words
 are what comes nearest, by ridge regression, to the vectors of the words as means of their pieces.
 
-The four sets that benchmarks score on are never read here. How many columns each matrix gets was chosen by a probe on AG
-news' topics, ten of each (its labels are not used in training); `--score` prints that.
+The four sets that benchmarks score on are never read here. How many columns each matrix gets was chosen by a probe on
+AG news' topics, ten of each (its labels are not used in training); `--score` prints that.
 
 Run: python recipes/tiny_text_judge.py --data $AUGMINT_DATA/text --out /tmp/tiny/judge
 """

@@ -53,8 +53,15 @@ class Bag(Encoder):
 
 
 @dataclass
+class Words:
+    """A language model that knows a few words."""
+
+    words: list[str]
+
+
+@dataclass
 class Filler(Rewriter):
-    """Puts a word of its model in the place of the last word but one."""
+    """Adds a word of its model."""
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
     model_kinds: ClassVar[frozenset[str]] = frozenset({"masked-lm"})
@@ -62,11 +69,10 @@ class Filler(Rewriter):
 
     def fit(self, samples, rng):
         assert self.lm is not None
-        self.lm["fits"] = self.lm.get("fits", 0) + len(samples)
         return self
 
     def rewrite(self, samples, rngs):
-        words = [self.lm["words"][int(rng.integers(len(self.lm["words"])))] for rng in rngs]
+        words = [self.lm.words[int(rng.integers(len(self.lm.words)))] for rng in rngs]
         return [with_texts(s, [f"{s.content} {word}"]) for s, word in zip(samples, words, strict=True)]
 
 
@@ -81,7 +87,7 @@ def loaded(monkeypatch):
 
     def lm(name, *, kind=None, size=None, device="cpu"):
         found.append((name, size))
-        return {"words": ["indeed", "perhaps", "again"]}
+        return Words(["indeed", "perhaps", "again"])
 
     monkeypatch.setattr(workers, "load_encoder", encoder)
     monkeypatch.setattr(workers, "load_lm", lm)

@@ -11,12 +11,12 @@ import torch
 
 pytest.importorskip("transformers")
 
-from tiny_folders import FAMILIES, WORDS, write_folder, write_modules
 from transformers import AutoModel, AutoTokenizer
 
 from augmint.core.errors import DataError, ModelError, UsageError
 from augmint.core.types import Sample
 from augmint.models import get_card, load_encoder
+from tiny_folders import FAMILIES, WORDS, write_folder, write_modules
 
 
 @pytest.fixture(scope="module")

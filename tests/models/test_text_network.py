@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_folders import write_folder
 
 from augmint.checks import example_training
 from augmint.core.types import Budget, Sample
 from augmint.models import load_encoder, load_network
 from augmint.models.text_network import TextNetwork
 from augmint.students.finetune import Finetune
+from tiny_folders import write_folder
 
 TEXTS = ["the cat sat on a mat", "some old dog ran far away", "", "hungry"]
 

@@ -45,7 +45,7 @@ CHANGED = 200
 PICKS = 150
 """Rows of a pool that are asked for, for each class; fewer where the pool has no more that both encoders agree on."""
 
-Make = Callable[["Bench", Fold, np.random.Generator], Children]
+Make = Callable[[Any, Fold, np.random.Generator], Children]
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class Bench:
 
     def training_set(self, line: Line, fold: Fold, rng: np.random.Generator) -> TrainingSet:
         """What the student of a line learns from, with these real rows."""
-        children = line.children(self, fold, rng) if line.children else no_children(fold)  # type: ignore[arg-type]
+        children = line.children(self, fold, rng) if line.children else no_children(fold)
         return training_set(line.arm, fold, children, rng)
 
     def models(self, arm: Arm) -> Models:

@@ -103,7 +103,7 @@ def encoded(name: str) -> F32:
         np.savez(draft, rows=rows.astype(np.float16), space=encoder.space)
         draft.rename(path)
     with np.load(path) as archive:
-        return archive["rows"].astype(np.float32)
+        return np.asarray(archive["rows"], np.float32)
 
 
 def task(name: str, shots: int, pair: int) -> Task:

@@ -168,8 +168,8 @@ def contest(root: Path, peer: str, count: int, turns: int) -> dict[str, Any]:
         for worker in workers.values():
             worker.process.terminate()
     # One sentence of each set: what the sets take together.
-    seconds = {kind: sum(1 / case["sentences a second"][kind] for case in found.values()) for kind in workers}
-    found["all"] = {"times nlpaug": {kind: round(seconds["nlpaug"] / seconds[kind], 1) for kind in OURS}}
+    total = {kind: sum(1 / case["sentences a second"][kind] for case in found.values()) for kind in workers}
+    found["all"] = {"times nlpaug": {kind: round(total["nlpaug"] / total[kind], 1) for kind in OURS}}
     print("all", json.dumps(found["all"]), flush=True)
     return found
 

@@ -22,10 +22,10 @@ import json
 import math
 import random
 import re
-import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -47,6 +47,8 @@ IGNORE = -100
 class Adapted(nn.Module):
     """A frozen linear map plus a trained product of two thin matrices, and a trained bias."""
 
+    weight: Tensor
+
     def __init__(self, frozen: nn.Linear) -> None:
         super().__init__()
         self.register_buffer("weight", frozen.weight.detach(), persistent=False)
@@ -62,7 +64,7 @@ class Adapted(nn.Module):
 class Filler(nn.Module):
     """MiniLM with adapted layers and a masked-LM head; parameters bear the names that `BertForMaskedLM` gives them."""
 
-    def __init__(self, body: nn.Module, mask: int) -> None:
+    def __init__(self, body: Any, mask: int) -> None:
         super().__init__()
         self.bert, self.mask = body.requires_grad_(False), mask
         for layer in body.encoder.layer:
@@ -90,7 +92,7 @@ class Filler(nn.Module):
         """What the weights file holds: head, mask row, thin matrices, biases, LayerNorms."""
         head = {"dense": "transform.dense", "norm": "transform.LayerNorm"}
         renamed = {"row": "bert.embeddings.word_embeddings.mask_row", "bias": "cls.predictions.bias"}
-        named = {}
+        named: dict[str, Tensor] = {}
         for name, value in self.named_parameters():
             if value.requires_grad:
                 first, _, rest = name.partition(".")
@@ -102,7 +104,7 @@ class Filler(nn.Module):
 class Texts:
     """Texts as word pieces, with masks drawn anew in each epoch."""
 
-    def __init__(self, texts: list[str], tokenizer: object, function_words: Tensor) -> None:
+    def __init__(self, texts: list[str], tokenizer: Any, function_words: Tensor) -> None:
         encoded = tokenizer(texts, truncation=True, max_length=LONGEST)
         self.tokens = [torch.tensor(ids) for ids in encoded["input_ids"]]
         words = [encoded.word_ids(i) for i in range(len(texts))]
@@ -289,4 +291,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

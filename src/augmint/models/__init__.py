@@ -5,6 +5,7 @@ Importing this room loads no torch and no transformers; :func:`load_encoder` doe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ __all__ = [
     "get_card",
     "list_cards",
     "load_encoder",
+    "load_judge",
     "load_lm",
     "load_network",
     "working_size",
@@ -67,6 +69,30 @@ def load_encoder(name: str, *, size: int | None = None, path: str | None = None,
         from augmint.models.image import load_image
 
         return load_image(card, size, path=path, device=device)
+
+
+def load_judge(name: str, classes: Sequence[str], *, device: str = "cpu") -> Encoder:
+    """The model of a judge: an encoder, or a classifier of texts, whose rows are log-probabilities of the classes.
+
+    Args:
+        name: name of a card or path of a folder; of a model of natural language inference, a template may follow:
+            ``my/nli#This text is about {}.``
+        classes: of the data.
+        device: as for :func:`load_encoder`.
+
+    Raises:
+        UsageError, ModelError: what :func:`load_encoder` raises; a classifier with other labels than the classes.
+    """
+    from augmint.models.label_judge import judge_card, load_label_judge
+
+    if judge_card(name).kind != "classifier":
+        return load_encoder(name, device=device)
+    import torch
+
+    from augmint.models.devices import pick_device
+
+    with torch.random.fork_rng(devices=[]):
+        return load_label_judge(name, classes, pick_device(device))
 
 
 def load_lm(name: str, *, kind: Kind | None = None, size: int | None = None, device: str = "cpu") -> Any:

@@ -1,16 +1,19 @@
-"""The network of a text encoder, to be trained further: token numbers in, one row for each text out."""
+"""Networks on texts: that of an encoder, to be trained further, and the scores of a classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from augmint.core.types import F32
 from augmint.models import hub
 from augmint.models.cards import Card
-from augmint.models.text import cut, load_body, pad, pooled
+from augmint.models.inputs import BATCH, run
+from augmint.models.text import cut, equals, load_body, pad, pooled
 
 
 class TextNetwork(nn.Module):
@@ -44,3 +47,34 @@ def load_text_network(card: Card, *, path: str | None) -> tuple[TextNetwork, int
     """The network of a card's encoder and the number of its features; each call loads it anew."""
     tokenizer, net = load_body(hub.find(card, path))
     return TextNetwork(net, tokenizer, card.space.call), card.space.dims
+
+
+def token_scores(net: Any, tokenizer: Any, size: int, device: str) -> Callable[[Sequence[tuple[str, ...]]], F32]:
+    """A function from n texts or pairs to the (n, labels) logits of a classifier; a row has its bits beside any others.
+
+    Args:
+        net: transformers' network with a classification head.
+        tokenizer: its tokenizer.
+        size: most tokens that are read.
+        device: where it lives.
+    """
+
+    def logits(x: Tensor) -> Tensor:
+        second = {"token_type_ids": x[:, 2]} if x.shape[1] > 2 else {}
+        out: Tensor = net(input_ids=x[:, 0], attention_mask=x[:, 1], **second).logits
+        return out.float()
+
+    def scores(texts: Sequence[tuple[str, ...]]) -> F32:
+        rows = np.empty((len(texts), int(net.config.num_labels)), np.float32)
+        if not texts:
+            return rows
+        tokens, types = cut(tokenizer, texts, size)
+        for width, members in equals([len(ids) for ids in tokens], 0):
+            filled = [*members, *members[-1:] * (BATCH - len(members))]  # always as many, so that nothing is masked
+            batch = pad([tokens[i] for i in filled], width, 0)
+            if types:
+                batch = torch.cat([batch, pad([types[i] for i in filled], width, 0)[:, :1]], 1)
+            rows[members] = run(logits, batch, device)[: len(members)]
+        return rows
+
+    return scores

@@ -10,6 +10,7 @@ from typing import Any, cast
 from augmint.core.errors import UsageError
 from augmint.core.protocols import Modality, Rewriter
 from augmint.models import Card, Kind, get_card
+from augmint.models.label_judge import judge_card
 from augmint.pipeline.plan import AUTO, DEFAULT_GATES, Plan, method_class, rewriter_class, rewriter_names
 
 
@@ -170,8 +171,8 @@ def find_cards(plan: Plan, medium: Medium) -> tuple[Card | None, Card | None]:
     if plan.uses_model or medium.name == "image":  # an image run names its codec whether it is used or not
         model = _model_card(plan, medium)
     if is_judged(plan, medium):
-        judge = get_card(plan.judge)
-        _check_card("judge", judge, frozenset({"codec", "encoder"}), medium)
+        judge = judge_card(plan.judge)
+        _check_card("judge", judge, frozenset({"codec", "encoder", "classifier"}), medium)
     return model, judge
 
 

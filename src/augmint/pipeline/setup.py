@@ -21,6 +21,7 @@ from augmint.formats import detect
 from augmint.models import Card, choose_size, get_card
 from augmint.models import working_size as check_size
 from augmint.models.devices import pick_device
+from augmint.models.label_judge import check_labels
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.groups import check_groups
 from augmint.pipeline.jobs import codes_of
@@ -174,7 +175,9 @@ def survey(plan: Plan, inputs: Inputs, manifest: Manifest, device: str = "cpu") 
     heldout, told = open_heldout(inputs.heldout, options) if inputs.heldout else (None, ())
     check_groups(listing.entries, heldout.entries if heldout else ())
     formats = formats_of(reader, {**sources, **({"heldout": heldout} if heldout else {})})
-    room = Room(manifest, plan, formats, pick_device(device))
+    room = Room(manifest, plan, formats, pick_device(device), listing.classes)
+    if judge:
+        check_labels(plan.judge, listing.classes)
     check_media(room, medium, inputs)
     warnings = (*listing.warnings, *_warnings(sources), *ignored, *told)
     setup = Setup(inputs, listing, train, plan, room, medium, model, judge, sources, heldout, warnings)

@@ -19,7 +19,7 @@ from augmint.core.registry import lookup
 from augmint.core.seeds import stream_key
 from augmint.core.types import F32, Bool, Entry, Latents, Sample
 from augmint.formats import TABLE as FORMATS
-from augmint.models import load_encoder, load_lm
+from augmint.models import load_encoder, load_judge, load_lm
 from augmint.pipeline.fitting import usable_rows
 from augmint.pipeline.judging import Bench, Blind, Parents
 from augmint.pipeline.making import Maker, Places
@@ -82,6 +82,7 @@ class Room:
     formats: Mapping[str, str]
     device: str = "cpu"
     asks: bool = True
+    classes: tuple[str, ...] = ()
 
     def open_format(self, source: str = "data") -> Format:
         """The reader of the data set, or of the ``pool`` or ``base``."""
@@ -110,7 +111,9 @@ class Room:
 
     def load_judge(self) -> Encoder:
         """The encoder in whose space children are judged."""
-        return load_encoder(self.plan.judge, device=self.device) if is_judged(self.plan, self.medium) else Blind()
+        if not is_judged(self.plan, self.medium):
+            return Blind()
+        return load_judge(self.plan.judge, self.classes, device=self.device)
 
 
 @dataclass(frozen=True)

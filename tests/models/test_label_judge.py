@@ -1,0 +1,84 @@
+"""Classifiers and models of inference as judges: rows are the library's own probabilities of the data's classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from tiny_folders import tokenizer_of, write_folder
+
+from augmint.checks import check_encoder
+from augmint.core.errors import UsageError
+from augmint.core.types import Sample
+from augmint.models import load_judge
+from augmint.models.label_judge import LabelJudge, check_labels, judge_card
+from augmint.models.text import TextEncoder
+
+TEXTS = ("the cat sat on a mat", "some old dog ran far away into dark woods", "it was hungry", "a cat", "")
+
+
+def write_classifier(folder: Path, labels: tuple[str, ...]) -> str:
+    tokenizer = tokenizer_of("bert")
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        id2label=dict(enumerate(labels)), label2id={label: i for i, label in enumerate(labels)},
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = transformers.BertForSequenceClassification(config)
+        for value in net.parameters():
+            if value.ndim > 1:
+                torch.nn.init.normal_(value, std=0.2)
+    net.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def samples() -> list[Sample]:
+    return [Sample(f"t{i}", text) for i, text in enumerate(TEXTS)]
+
+
+def test_a_classifier_gives_its_probabilities_in_the_order_of_the_classes(tmp_path: Path) -> None:
+    folder = write_classifier(tmp_path / "mine", ("Sport", "news", "other", "weather"))
+    classes = ("news", "sport", "weather")
+    judge = load_judge(folder, classes)
+    assert isinstance(judge, LabelJudge) and judge.space.endswith("/labels")
+    rows = judge.encode(samples())
+    pipe = transformers.pipeline("text-classification", folder, top_k=None, device="cpu")
+    for row, found in zip(np.exp(rows), pipe(list(TEXTS)), strict=True):
+        own = {entry["label"].lower(): entry["score"] for entry in found}
+        wanted = np.array([own[name] for name in classes])
+        np.testing.assert_allclose(row, wanted / wanted.sum(), atol=1e-5)
+    check_encoder(lambda: load_judge(folder, classes), samples())
+
+
+@pytest.mark.parametrize("template", ["", "It is all about {}!"])
+def test_inference_gives_the_librarys_zero_shot_probabilities(tmp_path: Path, template: str) -> None:
+    folder = write_classifier(tmp_path / "nli", ("contradiction", "neutral", "ENTAILMENT"))
+    classes = ("dark_woods", "cat", "hungry-dog")
+    judge = load_judge(folder + (f"#{template}" if template else ""), classes)
+    pipe = transformers.pipeline("zero-shot-classification", folder, device="cpu")
+    said = ["dark woods", "cat", "hungry dog"]
+    rows = np.exp(judge.encode(samples()[:4]))
+    for row, text in zip(rows, TEXTS[:4], strict=True):
+        found = pipe(text, said, hypothesis_template=template or "This text is about {}.")
+        own = dict(zip(found["labels"], found["scores"], strict=True))
+        np.testing.assert_allclose(row, [own[name] for name in said], atol=1e-5)
+
+
+def test_labels_of_other_data_are_refused(tmp_path: Path) -> None:
+    folder = write_classifier(tmp_path / "mine", ("LABEL_0", "LABEL_1"))
+    for check in (check_labels, load_judge):
+        with pytest.raises(UsageError, match=r"without a label 'good'.*LABEL_0"):
+            check(folder, ("good", "bad"))
+
+
+def test_encoders_and_language_models_judge_by_their_rows(tmp_path: Path) -> None:
+    for family in ("bert", "bert-masked-lm"):
+        folder = str(write_folder(family, tmp_path / family))
+        assert judge_card(folder).kind == "encoder"
+        check_labels(folder, ("anything",))
+        assert isinstance(load_judge(folder, ("anything",)), TextEncoder)

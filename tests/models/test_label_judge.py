@@ -70,10 +70,12 @@ def test_inference_gives_the_librarys_zero_shot_probabilities(tmp_path: Path, te
 
 
 def test_labels_of_other_data_are_refused(tmp_path: Path) -> None:
-    folder = write_classifier(tmp_path / "mine", ("LABEL_0", "LABEL_1"))
-    for check in (check_labels, load_judge):
-        with pytest.raises(UsageError, match=r"without a label 'good'.*LABEL_0"):
-            check(folder, ("good", "bad"))
+    for labels, told in ((("LABEL_0", "LABEL_1"), "it has none"), (("good", "so-so"), "it has good, so-so")):
+        folder = write_classifier(tmp_path / labels[0], labels)
+        for check in (check_labels, load_judge):
+            with pytest.raises(UsageError, match="without a label") as caught:
+                check(folder, ("good", "bad"))
+            assert told in str(caught.value)
 
 
 def test_encoders_and_language_models_judge_by_their_rows(tmp_path: Path) -> None:

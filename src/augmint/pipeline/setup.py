@@ -175,7 +175,7 @@ def survey(plan: Plan, inputs: Inputs, manifest: Manifest, device: str = "cpu") 
     heldout, told = open_heldout(inputs.heldout, options) if inputs.heldout else (None, ())
     check_groups(listing.entries, heldout.entries if heldout else ())
     formats = formats_of(reader, {**sources, **({"heldout": heldout} if heldout else {})})
-    room = Room(manifest, plan, formats, pick_device(device), listing.classes)
+    room = Room(manifest, plan, formats, pick_device(device), classes=listing.classes)
     if judge:
         check_labels(plan.judge, listing.classes)
     check_media(room, medium, inputs)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tiny_folders import tokenizer_of, write_folder
 
 from augmint.checks import check_encoder
 from augmint.core.errors import UsageError
@@ -16,6 +15,7 @@ from augmint.core.types import Sample
 from augmint.models import load_judge
 from augmint.models.label_judge import LabelJudge, check_labels, judge_card
 from augmint.models.text import TextEncoder
+from tiny_folders import tokenizer_of, write_folder
 
 TEXTS = ("the cat sat on a mat", "some old dog ran far away into dark woods", "it was hungry", "a cat", "")
 

@@ -229,7 +229,7 @@ ROW_LINES = (
     *PICKED,
     Line("auto", "auto", candidates=("retrieval", "interpolation")),
 )  # fmt: skip
-FINE = ("none", "EDA", "nlpaug", "auto")
+FINE = ("none", "EDA", "nlpaug", "retrieval", "auto")
 
 
 def lines(student: str) -> Sequence[Line]:

@@ -3,7 +3,7 @@
 nlpaug breaks on transformers 5, so its part runs in an environment of its own (`nlpaug_env.sh`). Settings are nlpaug's
 own (30 % of the words, at most 10, out of the likeliest 100); as many children as our arms make.
 
-    python benchmarks/lift_text_nlpaug.py ask  FOLDER [--shots 10] [--pairs 20]    # here: model and rows of each pair
+    python benchmarks/lift_text_nlpaug.py ask  FOLDER [--shots 10] [--pairs 20] [--data sst2]    # here: model and rows of each pair
     ENV/bin/python benchmarks/lift_text_nlpaug.py make FOLDER                      # there: children, resumes
     python benchmarks/lift_text_nlpaug.py take FOLDER                              # here: to where lift_text.py looks
 """
@@ -17,7 +17,7 @@ import shutil
 import time
 from pathlib import Path
 
-SETS = ("sst2", "trec", "snips")
+SETS = "sst2,trec,snips,banking77"
 
 
 def ask(arguments: argparse.Namespace) -> None:
@@ -30,7 +30,7 @@ def ask(arguments: argparse.Namespace) -> None:
     lm.net.save_pretrained(arguments.folder / "model")
     lm.tokenizer.save_pretrained(arguments.folder / "model")
     for pair in range(arguments.pairs):
-        for name in SETS:
+        for name in arguments.data.split(","):
             bench = Bench(task(name, arguments.shots, pair), "scratch", pair, arguments.shots)
             rows = [[sample.id, sample.content] for sample in bench.texts.real] * (round(bench.factor) - 1)
             path = arguments.folder / f"{pair:02d}-{name}-{arguments.shots:02d}.ask.json"
@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--shots", type=int, default=10)
     parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--data", default=SETS)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     {"ask": ask, "make": make, "take": take}[arguments.verb](arguments)

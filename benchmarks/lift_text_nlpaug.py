@@ -3,7 +3,7 @@
 nlpaug breaks on transformers 5, so its part runs in an environment of its own (`nlpaug_env.sh`). Settings are nlpaug's
 own (30 % of the words, at most 10, out of the likeliest 100); as many children as our arms make.
 
-    python benchmarks/lift_text_nlpaug.py ask  FOLDER [--shots 10] [--pairs 20] [--data sst2]    # here: model and rows of each pair
+    python benchmarks/lift_text_nlpaug.py ask  FOLDER [--shots 10] [--pairs 20] [--data sst2]   # here: model and rows
     ENV/bin/python benchmarks/lift_text_nlpaug.py make FOLDER                      # there: children, resumes
     python benchmarks/lift_text_nlpaug.py take FOLDER                              # here: to where lift_text.py looks
 """

@@ -2,7 +2,8 @@
 
 A pair has training rows (the shots of each class), test rows and a pool: other training rows, their labels hidden.
 
-- cifar10, digits: 1,000 fixed test rows for all pairs; training rows are dealt out of 5,000, so that pairs share none
+- cifar10, digits: 1,000 fixed test rows for all pairs, 100 of each class (the archives are sorted by class, so that the
+  first 1,000 are not); training rows are dealt out of 5,000, so that pairs share none
   as long as they last (5 and 10 shots: all 20 pairs), and are then dealt anew (50 shots: twice 10 pairs). Pool: 2,000.
 - cells: the published split keeps slides apart; pairs deal the 641 training crops (50 shots: 5 times 4 pairs), all 492
   crops of the val and test slides are test rows. Pool: the rest of the training crops.
@@ -12,6 +13,7 @@ A pair has training rows (the shots of each class), test rows and a pool: other 
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -93,8 +95,8 @@ class Task:
 
 @cache
 def _encoded(name: str, model: str, size: int | None) -> F32:
-    encoder = load_encoder(model, size=size, path=PATHS.get(model))
-    return cached(f"lift-{name}-{encoder.space}", pictures(name).x, encoder.encode)
+    encoder, x = load_encoder(model, size=size, path=PATHS.get(model)), pictures(name).x
+    return cached(f"lift-{name}-{zlib.crc32(x.tobytes()):08x}-{encoder.space}", x, encoder.encode)
 
 
 @cache
@@ -113,10 +115,17 @@ def _digits() -> Pictures:
 
 
 def _published(name: str, archive: dict[str, Array], classes: tuple[str, ...]) -> Pictures:
-    x = np.concatenate([archive["x_train"], archive["x_test"][:TEST]])
-    y = np.concatenate([archive["y_train"], archive["y_test"][:TEST]]).astype(np.int64)
+    held = even(archive["y_test"], TEST // len(classes))
+    x = np.concatenate([archive["x_train"], archive["x_test"][held]])
+    y = np.concatenate([archive["y_train"], archive["y_test"][held]]).astype(np.int64)
     test = np.arange(len(x)) >= len(archive["x_train"])
     return Pictures(name, x, y, test, classes, np.zeros(len(x), np.int64))
+
+
+def even(y: Array, each: int) -> I64:
+    """Positions of so many rows of each class, in their order."""
+    rng = np.random.default_rng(8)
+    return np.sort(np.concatenate([rng.permutation(np.flatnonzero(y == c))[:each] for c in np.unique(y)]))
 
 
 def _cells() -> Pictures:

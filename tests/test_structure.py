@@ -175,11 +175,11 @@ def test_the_loader_of_configs_is_a_safe_one():
     assert issubclass(config._Loader, yaml.SafeLoader)
 
 
-def test_no_addresses_are_opened_but_by_the_hub():
+def test_no_addresses_are_opened_but_by_the_hub_and_the_endpoint():
     words = ("import socket", "import urllib", "import requests", "import http", "huggingface_hub")
     users = {path.relative_to(SOURCE).as_posix() for path in FILES
              if any(word in path.read_text(encoding="utf-8") for word in words)}  # fmt: skip
-    assert users <= {"models/hub.py"}
+    assert users <= {"models/hub.py", "rewriters/chat.py"}  # the latter asks the server that a user names
 
 
 def test_version_is_one_number():

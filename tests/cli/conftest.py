@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from augmint.cli import main
-from augmint.models import load_encoder
+from augmint.models import load_encoder, load_judge
 from augmint.pipeline import workers
 
 
@@ -35,10 +35,16 @@ def loaded_once():
     return functools.cache(load_encoder)
 
 
+@pytest.fixture(scope="session")
+def judge_loaded_once():
+    return functools.cache(load_judge)
+
+
 @pytest.fixture
-def augmint(capsys, monkeypatch, loaded_once) -> Callable[..., Answer]:
+def augmint(capsys, monkeypatch, loaded_once, judge_loaded_once) -> Callable[..., Answer]:
     """The command line within this process."""
     monkeypatch.setattr(workers, "load_encoder", loaded_once)
+    monkeypatch.setattr(workers, "load_judge", judge_loaded_once)
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
     def call(*words: object) -> Answer:

@@ -101,8 +101,12 @@ def test_a_run_that_is_stopped_after_any_unit_ends_as_if_it_had_not(data, tmp_pa
 
 
 def test_the_codec_is_not_loaded_and_said_to_be_none(data, tmp_path, monkeypatch):
-    load, loaded = workers.load_encoder, []
-    monkeypatch.setattr(workers, "load_encoder", lambda name, **options: loaded.append(name) or load(name, **options))
+    loaded = []
+    for verb in ("load_encoder", "load_judge"):
+        load = getattr(workers, verb)
+        monkeypatch.setattr(
+            workers, verb, lambda name, *rest, load=load, **more: loaded.append(name) or load(name, *rest, **more)
+        )
     told = Told()
     out = am.augment(data, tmp_path / "out", progress=told, **{**PLAIN, "method": "classic"}).out
     assert set(loaded) == {"tiny-judge"}

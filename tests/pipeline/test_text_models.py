@@ -90,6 +90,7 @@ def loaded(monkeypatch):
         return Words(["indeed", "perhaps", "again"])
 
     monkeypatch.setattr(workers, "load_encoder", encoder)
+    monkeypatch.setattr(workers, "load_judge", lambda name, classes, **options: encoder(name, **options))
     monkeypatch.setattr(workers, "load_lm", lm)
     monkeypatch.setitem(REBUILD, "filler", f"{__name__}:Filler")
     return found

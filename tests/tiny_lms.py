@@ -73,7 +73,7 @@ def t5(folder: Path, lines: Sequence[str] = ()) -> Path:
     return build(folder, lambda: T5ForConditionalGeneration(config), tokenizer)
 
 
-def bart(folder: Path, lines: Sequence[str] = ()) -> Path:
+def bart(folder: Path, lines: Sequence[str] = (), positions: int = 128) -> Path:
     from transformers import BartConfig, BartForConditionalGeneration
 
     raw = word_tokenizer(lines or texts(), ["<s>", "<pad>", "</s>", "<unk>", "<mask>"], "<s> $A </s>")
@@ -81,26 +81,26 @@ def bart(folder: Path, lines: Sequence[str] = ()) -> Path:
     tokenizer = fast(raw, pad_token="<pad>", unk_token="<unk>", **names)
     config = BartConfig(
         vocab_size=raw.get_vocab_size(), d_model=48, encoder_ffn_dim=96, decoder_ffn_dim=96, encoder_layers=2,
-        decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4, max_position_embeddings=128,
+        decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4, max_position_embeddings=positions,
         dropout=0.0,
         bos_token_id=0, pad_token_id=1, eos_token_id=2, decoder_start_token_id=2, forced_eos_token_id=2,
     )  # fmt: skip
     return build(folder, lambda: BartForConditionalGeneration(config), tokenizer)
 
 
-def gpt2(folder: Path, lines: Sequence[str] = ()) -> Path:
+def gpt2(folder: Path, lines: Sequence[str] = (), positions: int = 128) -> Path:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     raw = word_tokenizer(lines or texts(), ["<end>", "<unk>"], None)
     tokenizer = fast(raw, bos_token="<end>", eos_token="<end>", unk_token="<unk>")
     config = GPT2Config(
-        vocab_size=raw.get_vocab_size(), n_positions=128, n_embd=48, n_layer=2, n_head=4, resid_pdrop=0.0,
+        vocab_size=raw.get_vocab_size(), n_positions=positions, n_embd=48, n_layer=2, n_head=4, resid_pdrop=0.0,
         embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0,
     )  # fmt: skip
     return build(folder, lambda: GPT2LMHeadModel(config), tokenizer)
 
 
-def marian(folder: Path, lines: Sequence[str] = (), seed: int = 0) -> Path:
+def marian(folder: Path, lines: Sequence[str] = (), seed: int = 0, positions: int = 128) -> Path:
     """With the pair of sentencepiece models that opus-mt folders have."""
     import sentencepiece as spm
     from transformers import MarianConfig, MarianMTModel, MarianTokenizer
@@ -123,8 +123,8 @@ def marian(folder: Path, lines: Sequence[str] = (), seed: int = 0) -> Path:
     pad = len(words) - 1
     config = MarianConfig(
         vocab_size=len(words), d_model=48, encoder_ffn_dim=96, decoder_ffn_dim=96, encoder_layers=2, decoder_layers=2,
-        encoder_attention_heads=4, decoder_attention_heads=4, max_position_embeddings=128, dropout=0.0, eos_token_id=0,
-        pad_token_id=pad, decoder_start_token_id=pad, forced_eos_token_id=0, bad_words_ids=[[pad]],
+        encoder_attention_heads=4, decoder_attention_heads=4, max_position_embeddings=positions, dropout=0.0,
+        eos_token_id=0, pad_token_id=pad, decoder_start_token_id=pad, forced_eos_token_id=0, bad_words_ids=[[pad]],
         decoder_vocab_size=len(words),
     )  # fmt: skip
     return build(folder, lambda: MarianMTModel(config), tokenizer, seed)

@@ -109,6 +109,19 @@ def test_positions_run_out(lm: CausalLM) -> None:
     assert lm.logits([long])[0].shape[0] == lm.size
 
 
+def test_a_text_fills_all_positions_but_one(tmp_path: Path) -> None:
+    """However many there are: their number need not be a multiple of the steps that widths go in."""
+    folder = tiny_lms.gpt2(tmp_path / "short", positions=45)
+    tiny_lms.sharpen(folder, 5.0)
+    lm = load_lm(str(folder))
+    texts = ["the harbour " * 300, "the kettle " * 20, *MIXED[:3]]
+    assert lm.size == 44 and lm.logits(texts)[0].shape[0] == lm.score(texts)[0].shape[0] + 1 == 44
+    for decoding in (Decoding(most=30), Decoding(temperature=0, beams=3, most=30)):
+        together = lm.generate(texts, rngs(5), decoding)
+        assert together == [lm.generate([texts[i]], [rngs(5)[i]], decoding)[0] for i in range(5)]
+        assert len(together[0].split()) <= 1, "one position is left"
+
+
 @pytest.mark.parametrize("rank", [4, 0])
 def test_tuning_learns_on_top_and_leaves_the_model_as_it_was(lm: CausalLM, rank: int) -> None:
     rows = lm.tokens(tiny_lms.texts()[:8], ended=True)

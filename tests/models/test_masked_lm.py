@@ -102,7 +102,7 @@ def test_long_texts_are_cut_and_may_fill_all_positions() -> None:
     lm = model("bert", size=48)
     ((row, at),) = lm.cut(["cat " * 5000])
     assert len(row) == 48 == len(at)
-    assert len(lm.cut(["cat " * 5000], room=10)[0][0]) == 38
+    assert len(lm.cut(["cat " * 5000, "the"], [10, 0])[0][0]) == 38
     (scores,) = lm.logits([row], [list(range(1, 47))])
     assert scores.shape == (46, len(lm.words)) and np.isfinite(scores).all()
 
@@ -140,12 +140,23 @@ def test_a_folder_of_bfloat16_is_near(family: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(a, b, atol=0.1 * np.abs(a).max())
 
 
-def test_the_size_leaves_a_place_in_the_widest_batch(tmp_path: Path) -> None:
-    for family, most in (("bert", 127), ("roberta", 111)):  # RoBERTa counts from 5 on: 122 places, 112 in whole steps
-        lm = load_lm(str(save(model(family), tmp_path / family)), size=None)
-        assert lm.size == most
-        row = lm.cut(["cat " * 500])[0][0]
-        assert len(row) == lm.size and np.isfinite(lm.logits([row], [[5]])[0]).all()
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_text_fills_all_positions_but_one(family: str, tmp_path: Path) -> None:
+    """However many there are: their number need not be a multiple of the steps that widths go in."""
+    whole = model(family, max_position_embeddings=45)
+    lm = load_lm(str(save(whole, tmp_path / family)))
+    before = {"roberta": lm.tokenizer.pad_token_id + 1, "mpnet": 2}.get(family, 0)
+    assert lm.size == 44 - before, "RoBERTa and MPNet count from the number of the padding token on"
+    texts = ["cat " * 500, "the cat sat on a mat " * 6, *LINES[:2]]
+    rows = [row for row, _ in lm.cut(texts)]
+    assert len(rows[0]) == lm.size
+    places = [[len(row) - 3, 2] for row in rows]
+    together = lm.logits(rows, places)
+    for row, at, scores in zip(rows, places, together, strict=True):
+        assert scores.tobytes() == lm.logits([row], [at])[0].tobytes(), "whatever lies beside it"
+        tokens = torch.tensor([row])
+        theirs = lm.net(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits[0, at]
+        np.testing.assert_allclose(scores, theirs.numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])

@@ -148,6 +148,29 @@ def test_long_texts_are_cut(lm: Seq2Seq) -> None:
     assert lm.encode(["the harbour " * 400])[0].shape[0] == lm.size
 
 
+def test_a_text_fills_all_positions_but_one(folder: Path, tmp_path: Path) -> None:
+    """However many there are: their number need not be a multiple of the steps that widths go in."""
+    family = load_lm(str(folder)).net.config.model_type
+    if family == "t5":
+        pytest.skip("T5 knows distances only")
+    short = MAKERS[family](tmp_path / family, positions=45)
+    tiny_lms.sharpen(short, 6.0)
+    lm = load_lm(str(short))
+    texts = ["the harbour " * 400, "the kettle " * 19, "the war", *MIXED[:2]]
+    assert lm.size == 44 and lm.encode(texts)[0].shape[0] == 44
+    scores = lm.logits(texts, texts[::-1])
+    assert all(np.isfinite(rows).all() for rows in scores) and scores[-1].shape[0] == 44
+    for decoding in (Decoding(most=60), Decoding(temperature=0, beams=3, most=60)):
+        together = lm.generate(texts, rngs(5), decoding)
+        assert together == [lm.generate([texts[i]], [rngs(5)[i]], decoding)[0] for i in range(5)]
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    ids = AutoTokenizer.from_pretrained(short)(texts[0], truncation=True, max_length=44, return_tensors="pt")
+    with torch.no_grad():
+        theirs = AutoModelForSeq2SeqLM.from_pretrained(short).eval().get_encoder()(**ids).last_hidden_state[0]
+    np.testing.assert_allclose(lm.encode(texts)[0], theirs.numpy(), atol=1e-5 * max(1, float(theirs.abs().max())))
+
+
 def test_probabilities_are_those_of_the_librarys_warpers() -> None:
     from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 

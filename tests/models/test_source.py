@@ -27,7 +27,7 @@ def options(node: ast.Call) -> dict[str, str]:
 
 def test_there_is_something_to_read() -> None:
     named = {name for path in SOURCES for name, _ in calls(path)}
-    assert {"AutoModel.from_pretrained", "hf_hub_download", "try_to_load_from_cache"} <= named
+    assert {"network.from_pretrained", "hf_hub_download", "try_to_load_from_cache"} <= named
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
@@ -36,7 +36,7 @@ def test_models_are_loaded_locally_or_pinned(path: Path) -> None:
         given = options(node)
         if name.endswith("from_pretrained"):
             assert given["local_files_only"] == "True" and given["trust_remote_code"] == "False", ast.unparse(node)
-            assert not name.startswith("AutoModel") or given["use_safetensors"] == "True"
+            assert name.endswith("AutoTokenizer.from_pretrained") or given["use_safetensors"] == "True"
         if name in ("hf_hub_download", "try_to_load_from_cache"):
             assert given["revision"] == "card.revision", ast.unparse(node)
         assert name not in ("snapshot_download", "torch.hub.load", "from_pretrained_keras")

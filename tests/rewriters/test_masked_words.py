@@ -92,6 +92,22 @@ def test_insertions_stand_between_words() -> None:
         assert rest == text
 
 
+@pytest.mark.parametrize("family", ["bert", "distilbert"])
+@pytest.mark.parametrize("condition", ["none", "prepend"])
+def test_texts_longer_than_the_positions(family: str, condition: str) -> None:
+    """New words and the label's find room, and a text is cut by its own label and words, not by its neighbours'."""
+    lm = model(family, size=44, max_position_embeddings=45)
+    texts = ["the old cat sat " * 40, " ".join(LINES[:3]), "the cat sat"]
+    samples = [Sample(str(i), text, f"animal {'an ' * i}end") for i, text in enumerate(texts)]
+    method = MaskedWords(lm=lm, insert=0.5, condition=condition, steps=2)
+    method.fit(samples, generators(1)[0])
+    together = [child.content for child in method.rewrite(samples, generators(3))]
+    assert together == [method.rewrite([s], generators(1, i))[0].content for i, s in enumerate(samples)]
+    for text, child in zip(texts, together, strict=True):
+        assert len(words(child)) > len(words(text))
+    assert together[0].endswith("the old cat sat " * 29), "what is not read stays"
+
+
 def test_articles_stay_right() -> None:
     sample = Sample("x", "a pear and an apple")
     for child in MaskedWords(lm=BERT, share=0.4, at_once=True).rewrite([sample] * 40, generators(40)):

@@ -76,7 +76,7 @@ class CausalLM:
         tokens = [ids[-self.size :] for ids in self.tokens(prompts)]
         texts = [""] * len(tokens)
         ends = [*ends_of(self.net), *(self._stops(decoding.stop) if decoding.stop else [])]
-        for width, members in buckets([len(ids) for ids in tokens]):
+        for width, members in buckets([len(ids) for ids in tokens], most_tokens(self.net)):
             most = max(1, min(decoding.limit(width), most_tokens(self.net) - width))
             numbers = uniforms([rngs[i] for i in members], most) if decoding.draws else None
             ids, mask = padded([tokens[i] for i in members], width, self._filler, left=True)
@@ -111,7 +111,7 @@ class CausalLM:
 
     def _read(self, tokens: Sequence[list[int]]) -> list[Tensor]:
         found: list[Any] = [None] * len(tokens)
-        for width, members in buckets([len(ids) for ids in tokens]):
+        for width, members in buckets([len(ids) for ids in tokens], most_tokens(self.net)):
             ids, mask = padded([tokens[i] for i in members], width, self._filler)
             with exactly():
                 out = self.net(input_ids=ids.to(self.device), attention_mask=mask.to(self.device))

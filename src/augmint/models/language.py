@@ -19,7 +19,7 @@ from torch import Tensor
 from augmint.core.types import F32
 from augmint.models.cards import Card
 from augmint.models.inputs import BATCH
-from augmint.models.text import STEP, load_folder, quiet
+from augmint.models.text import load_folder, quiet
 from augmint.numerics.decoding import Decoding, drawn, probabilities
 
 TOKENS = (
@@ -59,8 +59,8 @@ def most_tokens(net: Any) -> int:
 
 
 def fitting(net: Any, size: int) -> int:
-    """The working size, or the largest whose padded width the network has positions for."""
-    return min(size, most_tokens(net) // STEP * STEP - 1)
+    """The working size, or the largest that leaves a position for what is masked."""
+    return min(size, most_tokens(net) - 1)
 
 
 def padded(rows: Sequence[Sequence[int]], width: int, filler: int, *, left: bool = False) -> tuple[Tensor, Tensor]:

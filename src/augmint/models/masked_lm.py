@@ -29,7 +29,7 @@ from augmint.models.inputs import BATCH, run
 from augmint.models.lookup import get_card
 from augmint.models.masked_tuning import tune
 from augmint.models.packing import BLOCK, blockwise, is_packable, packed
-from augmint.models.text import STEP, buckets, load_folder
+from augmint.models.text import STEP, buckets, load_folder, widened
 from augmint.models.thin import labels_of, merged
 from augmint.models.tiny_text import assemble
 
@@ -90,6 +90,11 @@ class MaskedLM:
     def _packs(self) -> bool:
         return self.device == "cpu" and is_packable(self.net)
 
+    @cached_property
+    def positions(self) -> int:
+        """Positions of the network, of which a text fills all but one."""
+        return positions_of(self.net)
+
     @property
     def mask(self) -> int:
         """Number of the token that hides a place."""
@@ -132,16 +137,20 @@ class MaskedLM:
         mean: F32 = normalize(self.vectors[list(tokens)].mean(0), dim=0).cpu().numpy()
         return mean
 
-    def cut(self, texts: Sequence[str], room: int = 0) -> list[tuple[Row, list[tuple[int, int]]]]:
+    def cut(self, texts: Sequence[str], rooms: Sequence[int] | None = None) -> list[tuple[Row, list[tuple[int, int]]]]:
         """Token numbers of each text and the characters (start, end) that each stands for; (0, 0) for marks.
 
-        ``room``: tokens that the caller will add to each.
+        ``rooms``: tokens that the caller will add to each.
         """
-        if not texts:
-            return []
-        most = max(self.size - room, 3)
-        found = self.tokenizer(list(texts), truncation=True, max_length=most, return_offsets_mapping=True)
-        return list(zip(found["input_ids"], found["offset_mapping"], strict=True))
+        rooms = [0] * len(texts) if rooms is None else rooms
+        rows: dict[int, tuple[Row, list[tuple[int, int]]]] = {}
+        for room in set(rooms):
+            some = [i for i, own in enumerate(rooms) if own == room]
+            most = max(self.size - room, 3)
+            given = [texts[i] for i in some]
+            found = self.tokenizer(given, truncation=True, max_length=most, return_offsets_mapping=True)
+            rows |= zip(some, zip(found["input_ids"], found["offset_mapping"], strict=True), strict=True)
+        return [rows[i] for i in range(len(texts))]
 
     def pieces(self, text: str) -> Row:
         """Token numbers of a text without marks at its ends."""
@@ -270,10 +279,10 @@ class MaskedLM:
         members: dict[int, list[int]] = {}
         for row, at in enumerate(places):
             if at:
-                width = -(-(len(rows[row]) + 1) // step) * step
+                width = widened(len(rows[row]), self.positions, step)
                 members.setdefault(deep(len(at), width), []).append(row)
         for depth, some in sorted(members.items()):
-            for width, at in buckets([len(rows[row]) for row in some], step=step, batch=self._batch):
+            for width, at in buckets([len(rows[row]) for row in some], self.positions, step, self._batch):
                 yield width, min(depth, width), [some[i] for i in at]
 
     def pack(self, rows: Sequence[Row], places: Sequence[Row], width: int) -> Tensor:
@@ -369,16 +378,14 @@ def load_masked_lm(card: Card, files: dict[str, Path], size: int, device: str) -
         tokenizer, net = assemble(files[card.weights.name], hub.find(get_card(card.body)), dtype)
     else:
         tokenizer, net = load_folder(files, "AutoModelForMaskedLM", dtype)
-    return MaskedLM(card.tag, fitting(net, size), tokenizer, net.to(device), device)
+    return MaskedLM(card.tag, min(size, positions_of(net) - 1), tokenizer, net.to(device), device)
 
 
-def fitting(net: Any, size: int) -> int:
-    """The working size, or the largest whose width in a batch the network has positions for."""
+def positions_of(net: Any) -> int:
+    """Positions that the network knows; a great number where it knows distances only."""
     config = net.config
-    places = getattr(config, "max_position_embeddings", None) or size + STEP
-    if config.model_type in OFFSET:
-        places -= (config.pad_token_id or 0) + 1
-    return min(size, places // COARSE * COARSE - 1)
+    before = net.base_model.embeddings.padding_idx + 1 if config.model_type in OFFSET else 0
+    return int(getattr(config, "max_position_embeddings", None) or 2**20) - before
 
 
 OFFSET = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer", "data2vec-text"})

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from augmint.core.seeds import torch_seed
-from augmint.models.text import STEP
+from augmint.models.text import widened
 from augmint.models.thin import LABELS, last_layers
 
 
@@ -99,7 +99,7 @@ def _loss(
     for row, at in zip(shown, hidden, strict=True):
         for place in at:
             row[place] = lm.mask
-    width = -(-(max(map(len, rows)) + 1) // STEP) * STEP
+    width = widened(max(map(len, rows)), lm.positions)
     x = lm.pack(shown, hidden, width)
     if labels is not None:
         x[:, 3, 0] = torch.tensor(labels)

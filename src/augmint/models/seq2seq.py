@@ -22,7 +22,17 @@ from augmint.core.types import F32
 from augmint.models.cards import Card
 from augmint.models.devices import pick_device
 from augmint.models.inputs import BATCH
-from augmint.models.language import continued, ends_of, exactly, fitting, log_likelihoods, open_files, padded, uniforms
+from augmint.models.language import (
+    continued,
+    ends_of,
+    exactly,
+    fitting,
+    log_likelihoods,
+    most_tokens,
+    open_files,
+    padded,
+    uniforms,
+)
 from augmint.models.text import buckets
 from augmint.numerics.decoding import Decoding
 
@@ -66,7 +76,7 @@ class Seq2Seq:
         """(T, d) float32 states of the tokens of each text, bitwise independent of its neighbours."""
         tokens = self._tokens(texts, truncation=True)
         states: list[F32] = [np.empty((0, 0), np.float32)] * len(tokens)
-        for width, members in buckets([len(ids) for ids in tokens]):
+        for width, members in buckets([len(ids) for ids in tokens], most_tokens(self.net)):
             ids, mask = padded([tokens[i] for i in members], width, self._filler)
             with exactly():
                 out = self.net.get_encoder()(input_ids=ids.to(self.device), attention_mask=mask.to(self.device))
@@ -80,7 +90,7 @@ class Seq2Seq:
     ) -> list[str]:
         """The text written to each (T, d) array of states, each from its own stream; ``marks``: with its sentinels."""
         texts = [""] * len(states)
-        for width, members in buckets([len(state) for state in states]):
+        for width, members in buckets([len(state) for state in states], most_tokens(self.net)):
             most = min(decoding.limit(width), fitting(self.net, 2**20))
             numbers = uniforms([rngs[i] for i in members], most) if decoding.draws else None
             inputs = self._prepared([states[i] for i in members], width)
@@ -112,7 +122,7 @@ class Seq2Seq:
         )
         found: list[Any] = [None] * len(sources)
         pairs = list(zip(sources, wanted, strict=True))
-        for width, members in buckets([max(map(len, pair)) for pair in pairs]):
+        for width, members in buckets([max(map(len, pair)) for pair in pairs], most_tokens(self.net)):
             ids, mask = padded([sources[i] for i in members], width, self._filler)
             labels, _ = padded([wanted[i] for i in members], width, self._filler)
             before = self.net.prepare_decoder_input_ids_from_labels(labels.to(self.device))

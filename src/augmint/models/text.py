@@ -146,11 +146,19 @@ def cut(tokenizer: Any, texts: Sequence[tuple[str, ...]], size: int) -> tuple[li
     return tokens, types if any(map(any, types)) else []
 
 
-def buckets(lengths: list[int], step: int = STEP, batch: int = BATCH) -> Iterator[tuple[int, list[int]]]:
-    """(width, rows) of each batch: at most ``batch`` rows whose length + 1 rounds up to one multiple of ``step``."""
+def widened(length: int, most: int, step: int = STEP) -> int:
+    """The width of a text's batch: above its length, so that something is always masked, and at most ``most``."""
+    return min(-(-(length + 1) // step) * step, most)
+
+
+def buckets(lengths: list[int], most: int, step: int = STEP, batch: int = BATCH) -> Iterator[tuple[int, list[int]]]:
+    """(width, rows) of each batch: at most ``batch`` rows that are `widened` alike.
+
+    ``most``: positions of the network, of which a text fills all but one.
+    """
     widths: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
-        widths.setdefault(-(-(length + 1) // step) * step, []).append(row)
+        widths.setdefault(widened(length, most, step), []).append(row)
     for width, rows in sorted(widths.items()):
         for start in range(0, len(rows), batch):
             yield width, rows[start : start + batch]
@@ -232,12 +240,21 @@ def load_folder(files: dict[str, Path], auto: str = "AutoModel", dtype: torch.dt
     hub.tell_hub_offline()
     import transformers
 
-    alone = {"local_files_only": True, "trust_remote_code": False}
-    make = getattr(transformers, auto).from_pretrained
+    network = getattr(transformers, auto)
+    # The switches stand in each call by name: tests/models/test_source.py reads them there.
     with hub.staged(files) as folder, quiet():
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **alone)
-            net, found = make(folder, **alone, use_safetensors=True, dtype=dtype, output_loading_info=True)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+            net, found = network.from_pretrained(
+                folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=dtype,
+                output_loading_info=True,
+            )
         except (ValueError, KeyError, OSError, RuntimeError, ImportError) as error:
             raise unfit(files, str(error).strip().replace(folder, "the folder").splitlines()[0]) from error
     lacking = sorted(key for key in found["missing_keys"] if "pooler" not in key)

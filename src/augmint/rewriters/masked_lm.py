@@ -110,9 +110,8 @@ class MaskedWords(Rewording):
         """One proposal for each piece."""
         samples = [piece.sample for piece in pieces]
         classes = conditions.classes_of(self.learned_) if self.condition != "none" else []
-        slots = slots_of(
-            self._model, [piece.text for piece in pieces], conditions.heads(self.lm, self.condition, samples)
-        )
+        heads = conditions.heads(self.lm, self.condition, samples)
+        slots = slots_of(self._model, [piece.text for piece in pieces], heads, self.insert)
         labels = conditions.numbers(self.condition, classes, samples)
         drafts = [
             Draft(own, rng, same=self.same, meaning=self.meaning, label=label)

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import ceil
 from typing import Any
 
 from augmint.numerics.function_words import FUNCTION_WORDS
@@ -110,11 +111,18 @@ class Slots:
         return "".join([*parts, self.text[at:]])
 
 
-def slots_of(lm: Any, texts: Sequence[str], heads: Sequence[Sequence[int]]) -> list[Slots]:
-    """The cells of each text; ``heads``: tokens to show between the opening mark and the text, [] for none."""
+def slots_of(lm: Any, texts: Sequence[str], heads: Sequence[Sequence[int]], insert: float = 0.0) -> list[Slots]:
+    """The cells of each text.
+
+    Args:
+        lm: the masked language model.
+        texts: strings.
+        heads: tokens to show between the opening mark and each text, [] for none.
+        insert: new words that will come, as a share of the words.
+    """
     found = []
-    room = max((len(head) for head in heads), default=0)
-    for text, head, (tokens, at) in zip(texts, heads, lm.cut(texts, room), strict=True):
+    rooms = [len(head) + _room(insert, text, lm.size) for text, head in zip(texts, heads, strict=True)]
+    for text, head, (tokens, at) in zip(texts, heads, lm.cut(texts, rooms), strict=True):
         slots = _slots(text, tokens, at)
         if head:
             slots.cells.append(list(head))
@@ -124,6 +132,11 @@ def slots_of(lm: Any, texts: Sequence[str], heads: Sequence[Sequence[int]]) -> l
             slots.order.insert(first, len(slots.cells) - 1)
         found.append(slots)
     return found
+
+
+def _room(insert: float, text: str, size: int) -> int:
+    """Tokens that new words need: of a text longer than the model reads, as many as the part that it then reads."""
+    return ceil(insert * min(len(WORD.findall(text)), size / (1 + insert))) if insert else 0
 
 
 def _slots(text: str, tokens: Sequence[int], at: Sequence[tuple[int, int]]) -> Slots:

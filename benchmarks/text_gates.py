@@ -2,9 +2,11 @@
 
 On each of four real data sets, 10 rows of each class (BANKING77: 5), two children a row by a method, no gate. Then each
 gate is asked about every child. Whether a child's label is right a stronger judge says, which has seen many rows that
-nothing else has: a probe on up to 100 rows of each class. Its own error on test rows is printed beside.
+nothing else has: a probe on up to 100 rows of each class. Its own error on test rows is printed beside. What was not
+asked for this time stays in the results as it was.
 
-    python benchmarks/text_gates.py --method classic-text,masked-lm     # ../shared/data or $AUGMINT_DATA
+    python benchmarks/text_gates.py                      # ../shared/data or $AUGMINT_DATA
+    python benchmarks/text_gates.py --sets banking77 --method ssmba
 """
 
 from __future__ import annotations
@@ -118,12 +120,12 @@ def measure(name: str, method: str, judge: Remembered, lm: Any) -> dict[str, Any
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--method", default="classic-text,masked-lm")
+    parser.add_argument("--method", default="classic-text,masked-lm,ssmba")
     parser.add_argument("--sets", default=",".join(SHOTS))
     given = parser.parse_args()
     torch.set_num_threads(1)
     judge = Remembered(load_encoder("all-MiniLM-L6-v2"))
-    table: dict[str, Any] = {}
+    table: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
     for name in given.sets.split(","):
         for method in given.method.split(","):
             lm = None if method.startswith("classic") else load_lm("tiny-text")

@@ -258,7 +258,7 @@ def test_the_command_line(data, tmp_path, capsys):
     capsys.readouterr()
     assert main(["methods", "list", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["methods"]}
-    assert rows["classic"]["works_on"] == "samples" and rows["gan"]["works_on"] == "latent space"
+    assert rows["classic"]["works_on"] == "pictures" and rows["gan"]["works_on"] == "latent space"
     assert rows["classic"]["options"]["preset"] == "standard"
     assert main(["methods", "list"]) == 0
     assert "classic: Hand-made transforms of pictures" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ pytest.importorskip("transformers")
 from sklearn.linear_model import LogisticRegression
 
 import augmint as am
-from augmint.core.errors import UsageError
+from augmint.core.errors import DataError, UsageError
 from augmint.models import load_encoder
+from augmint.pipeline.replay import replay
+from augmint.pipeline.reporting import report
+from augmint.pipeline.verify import verify
 from support import cli
 from tiny_folders import WORDS, write_folder
 
@@ -101,8 +105,49 @@ def test_rows_as_the_product(folder: Path, data: Path, tmp_path: Path) -> None:
         parents = [place[ref] for ref in refs if ref]
         assert {found["y"][i] for i in parents} == {y} and weights.sum() == pytest.approx(1)
     assert LogisticRegression().fit(found["z"], found["y"]).score(found["z"], found["y"]) > 0.5
-    digest, name = (tmp_path / "o/SHA256SUMS").read_text().split()
-    assert (name, digest) == ("rows.npz", hashlib.sha256((tmp_path / "o/rows.npz").read_bytes()).hexdigest())
+    sums = dict(line.split("  ")[::-1] for line in (tmp_path / "o/SHA256SUMS").read_text().splitlines())
+    assert set(sums) == {"rows.npz", "classes.txt", "config.yaml", "skipped.jsonl"}
+    assert sums["rows.npz"] == hashlib.sha256((tmp_path / "o/rows.npz").read_bytes()).hexdigest()
+
+
+def test_rows_are_verified_and_replayed(folder: Path, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o"
+    am.augment(data, out, model=str(folder), method="interpolation", decode="rows")
+    assert verify(out).exit_code == 0
+    with np.load(out / "rows.npz") as file:
+        found = {name: file[name] for name in file.files}
+    last = str(found["ids"][-1])
+    again = replay(out, last)
+    assert again.identical and again.facts["refs"] == [ref for ref in found["refs"][-1].tolist() if ref]
+    np.testing.assert_array_equal(np.load(io.BytesIO(again.data)), found["z"][-1])
+    for name in ("syn-999999", str(found["ids"][0])):  # no such row; an original
+        with pytest.raises(DataError, match="no child") as caught:
+            replay(out, name)
+        assert caught.value.code == "unknown-sample"
+    found["z"][-1, 0] += 1
+    np.savez(out / "rows.npz", **found)
+    assert not replay(out, last).identical and verify(out).problems == (("rows.npz", "changed"),)
+    (out / "rows.npz").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(DataError, match="run the same command again"):
+        replay(out, last)
+
+
+def test_what_rows_have_not_is_refused_by_name(folder: Path, data: Path, tmp_path: Path) -> None:
+    am.augment(data, tmp_path / "o", model=str(folder), method="noise", decode="rows")
+    for use in (lambda: report(tmp_path / "o"), lambda: verify(tmp_path / "o", data)):
+        with pytest.raises(DataError, match="--space rows") as caught:
+            use()
+        assert caught.value.code == "no-samples"
+
+
+def test_rows_that_are_short_or_skipped_are_told(folder: Path, data: Path, pool: Path, tmp_path: Path) -> None:
+    short = am.augment(data, tmp_path / "o", model=str(folder), method="retrieval", pool=pool, factor=20, decode="rows")
+    assert short.exit_code == 1 and sum(short.made.values()) <= 80 and "no further row" in short.problems[0]
+    broken = tmp_path / "broken.csv"
+    broken.write_bytes(data.read_bytes() + b",cat\n")
+    result = am.augment(broken, tmp_path / "p", model=str(folder), method="noise", decode="rows", max_skipped=0.01)
+    assert result.exit_code == 1 and "1 of 15 inputs skipped" in result.problems[0]
+    assert "empty text" in (tmp_path / "p/skipped.jsonl").read_text()
 
 
 def test_rows_are_the_same_again_and_can_be_children_alone(folder: Path, data: Path, tmp_path: Path) -> None:

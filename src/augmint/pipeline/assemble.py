@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from augmint.pipeline.card import data_card
 from augmint.pipeline.manifest import Manifest, dump_json
 from augmint.pipeline.pictures import write_pictures
 from augmint.pipeline.progress import Progress
+from augmint.pipeline.setup import Setup
 from augmint.pipeline.sheet import contact_sheet_of
 from augmint.pipeline.sums import write_sums
 from augmint.pipeline.tables import write_tables
@@ -34,10 +35,7 @@ def assemble(assembly: Assembly, progress: Progress) -> Assembly:
         progress.say(f"warning: {assembly.barrier.joint} {told}")
     skipped = write_pictures(assembly, progress) if pictures else write_tables(assembly, progress)
     assembly = dataclasses.replace(assembly, skipped=(*assembly.skipped, *skipped))
-    _put(manifest, out / "classes.txt", dump_classes(setup.classes))
-    config = yaml.safe_dump(setup.plan.as_dict(), sort_keys=False, allow_unicode=True)
-    _put(manifest, out / "config.yaml", config)
-    _put(manifest, out / "skipped.jsonl", "".join(dump_json(row) + "\n" for row in assembly.skipped))
+    put_facts(setup, assembly.skipped)
     rejects = ((dump_json(row) + "\n").encode() for row in _rejects(assembly))
     manifest.write(out / "rejects.jsonl", rejects, durable=False)
     _put(manifest, out / "README.md", data_card(assembly))
@@ -46,6 +44,14 @@ def assemble(assembly: Assembly, progress: Progress) -> Assembly:
     os.sync()  # everything that the sums will vouch for is on the disk before the sums are
     write_sums(manifest)
     return assembly
+
+
+def put_facts(setup: Setup, skipped: Sequence[Mapping[str, Any]]) -> None:
+    """The files that every run writes: classes, plan, and what could not be used."""
+    manifest, out = setup.room.manifest, setup.room.manifest.out
+    _put(manifest, out / "classes.txt", dump_classes(setup.classes))
+    _put(manifest, out / "config.yaml", yaml.safe_dump(setup.plan.as_dict(), sort_keys=False, allow_unicode=True))
+    _put(manifest, out / "skipped.jsonl", "".join(dump_json(row) + "\n" for row in skipped))
 
 
 def _rejects(assembly: Assembly) -> Iterator[dict[str, Any]]:

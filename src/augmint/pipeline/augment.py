@@ -41,9 +41,10 @@ from augmint.pipeline.plan import AUTO, Plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.quality import write_scores
 from augmint.pipeline.reporting import write_report
-from augmint.pipeline.row_file import ROWS, write_rows
+from augmint.pipeline.row_file import ROWS, draw_rows, write_rows
 from augmint.pipeline.second import encoded_rows, second_latents
 from augmint.pipeline.setup import Setup, prepare
+from augmint.pipeline.shortfall import problems_of
 from augmint.pipeline.sources import Inputs
 from augmint.pipeline.sums import format_sums
 from augmint.pipeline.tuning import Tuning
@@ -171,7 +172,7 @@ def run(
         manifest.event("start", workers=execution.workers, device=execution.device)
         job = _Run(setup, Local(execution.workers, setup.plan.threads), progress)
         with intra_op_threads(setup.plan.threads):
-            done = job.write_rows() if plan.decode == "rows" else job.carry_out(execution)
+            done = job.write_rows(execution) if plan.decode == "rows" else job.carry_out(execution)
             result = replace(done, abstained=plan.abstained, tuned=tuned)
         write_run_facts(setup, execution, started, result)
         if plan.decode != "rows":
@@ -247,23 +248,20 @@ class _Run:
         make_films(assembly)
         return summarise(assemble(assembly, self.progress), execution)
 
-    def write_rows(self) -> Result:
+    def write_rows(self, execution: Execution) -> Result:
         """Rows as the product: nothing is decoded, gated, guarded or reported."""
-        real = self.encode()
-        counts = np.bincount(real.labels(self.setup.classes), minlength=len(self.setup.classes)).tolist()
-        before = dict(zip(self.setup.classes, counts, strict=True))
-        asked = children_per_class(before, self.plan.factor, self.plan.strategy)
+        total = len(self.encode())
         for source in self.setup.sources:
             self.encode_second(source)
-        rows = self.latents("z", self.setup.space)
-        made, notes = write_rows(
-            self.plan, rows, second_latents(self.manifest, self.setup, before, self.progress), asked, self.manifest
-        )
+        drawn = draw_rows(self.setup, self.progress)
+        write_rows(self.setup, drawn, self.skipped)
         self.progress.say(f"{self.manifest.out / ROWS}: rows of {self.setup.space}, no {self.setup.medium.noun}")
         skipped = tuple((row["id"], row["skipped"]) for row in self.skipped if "source" not in row)
-        total = len(real) + len(skipped)
-        return Result(self.manifest.out, before, asked, made, {}, {}, skipped, total, dict(notes),
-                      modality=self.setup.medium.name)  # fmt: skip
+        total += len(skipped)
+        exhausted = {name: count - drawn.made[name] for name, count in drawn.asked.items() if drawn.made[name] < count}
+        problems = problems_of(drawn.asked, drawn.made, {}, exhausted, (len(skipped), total), execution.max_skipped)
+        return Result(self.manifest.out, drawn.before, drawn.asked, drawn.made, {}, exhausted, skipped, total,
+                      drawn.notes, problems=problems, modality=self.setup.medium.name)  # fmt: skip
 
     def encode(self) -> UsableRows:
         """The usable rows of the data, encoded; the others are among the ``skipped``."""
@@ -375,15 +373,8 @@ def summarise(assembly: Assembly, execution: Execution) -> Result:
     heldout = assembly.setup.apart
     again = sum(entry.id in unusable for entry in heldout) if unusable else 0
     total = len(assembly.real) + len(unusable) + len(heldout) - again
-    problems = []
-    for name, asked in assembly.asked.items():
-        if made[name] < asked:
-            reasons = ", ".join(f"{gate} {count}" for gate, count in rejected.get(name, {}).items())
-            pool = "; the pool has no further row for it" if assembly.exhausted.get(name) else ""
-            problems.append(f"class {name!r}: asked {asked}, made {made[name]} (rejected by {reasons or 'none'}{pool})")
-    if len(skipped) > execution.max_skipped * total:
-        share = len(skipped) / total
-        problems.append(f"{len(skipped)} of {total} inputs skipped ({share:.1%} > {execution.max_skipped:.1%})")
+    counted = (len(skipped), total)
+    problems = problems_of(assembly.asked, made, rejected, assembly.exhausted, counted, execution.max_skipped)
     return Result(
         out=assembly.setup.room.manifest.out,
         before=assembly.before,
@@ -395,6 +386,6 @@ def summarise(assembly: Assembly, execution: Execution) -> Result:
         total=total,
         fallbacks=assembly.barrier.notes(),
         leak_check=dict(assembly.leaks) or "none",
-        problems=tuple(problems),
+        problems=problems,
         modality=assembly.setup.medium.name,
     )

@@ -52,6 +52,11 @@ class Finished:
         return (out / "SHA256SUMS").is_file() and (out / ".augmint" / "plan.json").is_file()
 
     @property
+    def is_rows(self) -> bool:
+        """Whether its product is rows, so that there is nothing to look at."""
+        return self.plan.get("decode") == "rows"
+
+    @property
     def manifest(self) -> Manifest:
         """State of the run."""
         return Manifest(self.out)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from augmint.core.errors import DataError, did_you_mean
 from augmint.engine import intra_op_threads
@@ -15,6 +18,8 @@ from augmint.pipeline.encode_units import Encoding, UsableRows
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.picking import MakePicker, pick_of
 from augmint.pipeline.plan import make_plan
+from augmint.pipeline.progress import Progress
+from augmint.pipeline.row_file import ROWS, child_of, draw_rows
 from augmint.pipeline.second import encoded_rows
 from augmint.pipeline.setup import Setup, identity, survey
 from augmint.pipeline.sources import Inputs
@@ -62,6 +67,8 @@ def replay(out: str | Path, sample_id: str, data: str | Path | None = None, pool
     """
     manifest = Manifest(Path(out))
     setup = reopen(manifest, {"data": data, "pool": pool})
+    if setup.plan.decode == "rows":
+        return _row(setup, sample_id)
     unit, position = find(manifest, sample_id)
     job = job_of(manifest, setup, unit)
     room = dataclasses.replace(setup.room, asks=False)
@@ -78,6 +85,22 @@ def replay(out: str | Path, sample_id: str, data: str | Path | None = None, pool
     if path.is_file():
         same = same and made == path.read_bytes()
     return Replay(sample_id, made, same, path.as_posix() if path.is_file() else "", facts)
+
+
+def _row(setup: Setup, sample_id: str) -> Replay:
+    """A row of a run whose product is rows: all are drawn in one go, so all are drawn again."""
+    path = setup.room.manifest.out / ROWS
+    try:
+        with np.load(path) as stored:
+            arrays = dict(stored)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path}: {error}", expected="the file of a finished run", do="run the same command again", code="not-a-run"
+        ) from error
+    before, facts = child_of(arrays, sample_id)
+    with intra_op_threads(setup.plan.threads):
+        made, again = child_of(draw_rows(setup, Progress()).arrays, sample_id)
+    return Replay(sample_id, made, made == before and again == facts, path.as_posix(), facts)
 
 
 def reopen(manifest: Manifest, moved: Mapping[str, str | Path | None]) -> Setup:
@@ -120,8 +143,8 @@ def find(manifest: Manifest, sample_id: str) -> tuple[str, int]:
             known.append(row["id"])
     raise DataError(
         f"no child {sample_id!r} in {manifest.out}",
-        expected="the id of a child: its file name without .png",
-        do=f"{did_you_mean(sample_id, known)} see train/metadata.jsonl".strip(),
+        expected="the id of a child: its file name without .png, or what the column id of a table says",
+        do=f"{did_you_mean(sample_id, known)} see train/metadata.jsonl, or the table".strip(),
         code="unknown-sample",
     )
 

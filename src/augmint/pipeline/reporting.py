@@ -57,6 +57,13 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
             do="check the path, or run the same command again to finish it",
             code="not-a-run" if root.exists() else "missing-path",
         )
+    if Finished.is_at(root) and Finished(root).is_rows:
+        raise DataError(
+            f"{out}: a run whose product is rows (--space rows)",
+            expected="a run that wrote samples",
+            do="numpy.load opens rows.npz; run it without --space rows, into another folder, for samples to look at",
+            code="no-samples",
+        )
     manifest = Manifest(root)
     with manifest.lock():
         manifest.open()

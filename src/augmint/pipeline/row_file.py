@@ -8,39 +8,85 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from augmint.core.errors import DataError
 from augmint.core.types import Latents
-from augmint.pipeline.manifest import Manifest
+from augmint.pipeline.assemble import put_facts
+from augmint.pipeline.counts import children_per_class
+from augmint.pipeline.encode_units import Encoding
+from augmint.pipeline.fitting import as_latents, gather
 from augmint.pipeline.memory import Minted, labels_of, mint
 from augmint.pipeline.plan import Plan
-from augmint.pipeline.sums import format_sums
+from augmint.pipeline.progress import Progress
+from augmint.pipeline.second import second_latents
+from augmint.pipeline.setup import Setup
+from augmint.pipeline.sums import write_sums
 
 ROWS = "rows.npz"
 
 
-def write_rows(
-    plan: Plan, real: Latents, second: Mapping[str, Latents], asked: Mapping[str, int], manifest: Manifest
-) -> tuple[dict[str, int], Counter[str]]:
-    """Fit, draw, and write ``rows.npz`` with its sum; children made of each class, and by note.
+@dataclass(frozen=True)
+class DrawnRows:
+    """What `rows.npz` holds, and the counts of each class: real rows, children asked for and made, and by note."""
 
-    The same plan and rows give the same bytes.
-    """
+    arrays: dict[str, np.ndarray]
+    before: dict[str, int]
+    asked: dict[str, int]
+    made: dict[str, int]
+    notes: dict[str, int]
+
+
+def draw_rows(setup: Setup, progress: Progress) -> DrawnRows:
+    """Fit and draw, all in memory, from rows that are encoded. The same plan and rows give the same arrays."""
+    plan, manifest = setup.plan, setup.room.manifest
+    z, facts = gather(manifest, Encoding.of(setup, "data").jobs.units, "z")
+    real = as_latents(z, facts, setup.classes, setup.space)
+    before = _by_class(real.labels, real.classes)
+    asked = children_per_class(before, plan.factor, plan.strategy)
     counts = [asked[name] for name in real.classes]
     z = np.empty((sum(counts), *real.z.shape[1:]), np.float32)
-    minted = mint(plan.synthesizer(), real, counts, plan.seed, z, **second)
+    minted = mint(plan.synthesizer(), real, counts, plan.seed, z, **second_latents(manifest, setup, before, progress))
     z = z[: len(minted.refs)]  # a pool may have had fewer
-    arrays = arrays_of(plan, real, minted, z)
+    made = _by_class(real.labels[minted.anchors], real.classes)
+    return DrawnRows(arrays_of(plan, real, minted, z), before, asked, made, dict(minted.notes))
+
+
+def _by_class(labels: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
+    return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))
+
+
+def write_rows(setup: Setup, drawn: DrawnRows, skipped: Sequence[Mapping[str, Any]]) -> None:
+    """``rows.npz``, the files that every run writes, and the sums."""
+    manifest = setup.room.manifest
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type, unused-ignore]
+    np.savez(buffer, **drawn.arrays)  # type: ignore[arg-type, unused-ignore]
     manifest.write(manifest.out / ROWS, buffer.getvalue())
-    manifest.write(manifest.out / "SHA256SUMS", format_sums(manifest.out, [Path(ROWS)]).encode())
-    made = np.bincount(real.labels[minted.anchors], minlength=len(real.classes)).tolist()
-    return dict(zip(real.classes, made, strict=True)), minted.notes
+    put_facts(setup, skipped)
+    write_sums(manifest)
+
+
+def child_of(arrays: Mapping[str, np.ndarray], name: str) -> tuple[bytes, dict[str, Any]]:
+    """The row of a child as the bytes of a ``.npy`` file, and its facts; raises DataError where there is no such."""
+    at = np.flatnonzero((arrays["ids"] == name) & arrays["is_synthetic"])
+    if not len(at):
+        raise DataError(
+            f"no child {name!r} among the rows",
+            expected=f"one of the ids of children in {ROWS}: syn-000000 and on",
+            do=f"numpy.load('{ROWS}')['ids'] lists them",
+            code="unknown-sample",
+        )
+    buffer, i = io.BytesIO(), int(at[0])
+    np.save(buffer, arrays["z"][i])
+    refs = [str(ref) for ref in arrays["refs"][i] if ref]
+    weights = [float(weight) for weight in arrays["label_weights"][i][: len(refs)]]
+    probabilities = arrays["label_probs"][i].tolist()
+    facts = {"label": str(arrays["y"][i]), "label_probs": probabilities, "refs": refs, "label_weights": weights}
+    return buffer.getvalue(), facts
 
 
 def arrays_of(plan: Plan, real: Latents, minted: Minted, z: np.ndarray) -> dict[str, np.ndarray]:

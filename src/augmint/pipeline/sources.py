@@ -13,9 +13,9 @@ from augmint.formats import TABLE as FORMATS
 from augmint.formats import detect
 
 _KIND = {
-    "pool": "a folder of pictures without labels, flat or nested, or an .npz with images",
+    "pool": "samples without labels: a folder of pictures, flat or nested, or an .npz; texts as a table or a .txt",
     "base": "a labelled data set, as for the data itself",
-    "heldout": "pictures to keep out of the data set: a folder, flat or nested, or an .npz with images",
+    "heldout": "samples to keep out: a folder of pictures, flat or nested, or an .npz; texts as a table",
 }
 
 

@@ -45,7 +45,7 @@ def test_labels_from_parents_by_hand():
     refs = np.array([["data:b", "data:a"], ["data:c", ""], ["data:a", "base:x"]])
     weights = np.array([[0.75, 0.25], [1.0, 0.0], [0.5, 0.5]], np.float32)
     none = np.zeros(3, np.int64)
-    minted = Minted(none, refs, weights, none - 1, Counter())
+    minted = Minted(none, refs, weights, none - 1, Counter(), np.array(["a", "b", "c"]))
     ids = np.array(["data:a", "data:b", "data:c", "base:x"])
     y = np.array([[1.0, 0.0], [0.0, 1.0], [0.4, 0.6], [0.0, 1.0]])
     assert np.allclose(labels_of(minted, ids, y), [[0.25, 0.75], [0.4, 0.6], [0.5, 0.5]])

@@ -14,6 +14,8 @@ import pytest
 from augmint.checks import check_synthesizer, example_latents
 from augmint.core.errors import UsageError
 from augmint.core.registry import build, lookup
+from augmint.core.types import Draw, Latents
+from augmint.numerics.rows import position_refs
 from augmint.synthesizers import TABLE
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -34,6 +36,14 @@ def test_the_laws(name: str) -> None:
     check_synthesizer(maker(name), **SECOND.get(name, {}))
 
 
+def named(draw: Draw, real: Latents) -> Draw:
+    """With the names of its parents."""
+    if draw.parents is None:
+        return draw
+    assert draw.refs.shape == (len(draw), 0)
+    return dataclasses.replace(draw, refs=position_refs(real.ids, draw.parents), parents=None)
+
+
 @pytest.mark.parametrize("name", sorted(TABLE))
 @pytest.mark.parametrize("ragged", [False, True])
 def test_fitted_rows_made_in_place_are_the_same_rows(name: str, ragged: bool) -> None:
@@ -43,11 +53,18 @@ def test_fitted_rows_made_in_place_are_the_same_rows(name: str, ragged: bool) ->
         pytest.skip("its pool is not ragged")
     method = maker(name)().fit(real, np.random.default_rng(1), **second)
     at, out = np.array([3, 0, 3, len(real) - 1]), np.full((4, *real.shape), np.nan, np.float32)
-    there = method.sample_fitted(real, at, np.random.default_rng(2), out)
-    taken = method.sample(real.take(at), np.random.default_rng(2))
-    assert there.z is out or np.isnan(out).all()
-    for field in dataclasses.fields(taken):
-        np.testing.assert_array_equal(getattr(there, field.name), getattr(taken, field.name))
+    blocks = [(some, np.random.default_rng(2)) for some in (at[:1], at[1:])]
+    drawn = list(method.sample_fitted(real, blocks, out))
+    assert np.array_equal(np.concatenate([rows for rows, _ in drawn]), at)
+    assert np.isnan(out).all() or (len(drawn) == 1 and drawn[0][1].z is out)
+    there = [named(draw, real) for _, draw in drawn]
+    taken = [method.sample(real.take(some), np.random.default_rng(2)) for some in (at[:1], at[1:])]
+    for field in dataclasses.fields(taken[0]):
+        found, wanted = ([getattr(draw, field.name) for draw in draws] for draws in (there, taken))
+        if wanted[0] is None:
+            assert all(value is None for value in [*found, *wanted])
+        else:
+            np.testing.assert_array_equal(np.concatenate(found), np.concatenate(wanted))
 
 
 @pytest.mark.parametrize(

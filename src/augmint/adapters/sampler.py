@@ -27,7 +27,7 @@ from augmint.adapters.targets import Target, read_target, weights32
 from augmint.core.errors import AugmintError, UsageError
 from augmint.core.protocols import Synthesizer
 from augmint.core.registry import build
-from augmint.core.types import Latents
+from augmint.core.types import Latents, Text
 from augmint.pipeline.memory import F64, Minted, labels_of, mint
 from augmint.synthesizers import TABLE
 
@@ -119,7 +119,7 @@ class LatentSampler(OneToOneFeatureMixin, BaseEstimator):  # type: ignore[misc]
         made = self._minted
         self.sample_indices_ = np.concatenate([np.arange(n), made.anchors])
         self.is_synthetic_ = np.arange(len(self.sample_indices_)) >= n
-        self.parents_, self.label_weights_, self.pool_indices_ = made.refs, made.label_weights, made.pick
+        self.label_weights_, self.pool_indices_ = made.label_weights, made.pick
         self.classes_ = self._target.classes
 
     def _new_labels(self) -> F64:
@@ -131,6 +131,13 @@ class LatentSampler(OneToOneFeatureMixin, BaseEstimator):  # type: ignore[misc]
             own.append(np.char.add("base:", np.asarray(target.names)))
             tables.append(np.eye(len(target.names)))
         return labels_of(self._minted, np.concatenate(own), np.concatenate(tables))
+
+    @property
+    def parents_(self) -> Text:
+        """(m, p) rows that each new row was made from, by name; made when they are asked for."""
+        if not hasattr(self, "_minted"):
+            raise AttributeError("parents_ is there after fit_resample")
+        return self._minted.refs
 
     @property
     def y_soft_(self) -> F64:

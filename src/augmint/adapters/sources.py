@@ -16,7 +16,7 @@ from augmint.numerics.base_statistics import BaseStatistics
 
 def row_ids(count: int) -> Text:
     """Rows are named by their position."""
-    return np.arange(count).astype(np.str_)
+    return np.arange(count).astype(f"U{len(str(max(count - 1, 0)))}")
 
 
 def read_sources(method: Synthesizer, who: str, real: Latents, pool: Any, base: Any) -> dict[str, Latents | None]:

@@ -31,6 +31,10 @@ from augmint.core.types import (
 )
 
 State = dict[str, np.ndarray]
+
+Block = tuple[I64, np.random.Generator]
+"""Positions of some rows among those of a fit, and the random numbers of what is made of them."""
+
 Modality = Literal["image", "text"]
 
 
@@ -103,13 +107,18 @@ class Synthesizer(Stateful):
         anchors before it (no row is given twice), never on those after it.
         """
 
-    def sample_fitted(self, real: Latents, at: I64, rng: np.random.Generator, out: F32) -> Draw:
-        """The same as ``sample(real.take(at), rng)``, where ``real`` is what was fitted.
+    def sample_fitted(self, real: Latents, blocks: Sequence[Block], out: F32) -> Iterator[tuple[I64, Draw]]:
+        """The same as ``sample(real.take(at), rng)`` of each block, where ``real`` is what was fitted.
 
-        A method may write its rows into ``out`` (n, *shape) and return it as the draw's ``z``, which saves copies
-        of many rows in memory; the caller compares.
+        A method may write its rows into ``out`` (n, *shape), the place of all blocks, and return that part of it as
+        the draw's ``z``, which saves copies of many rows in memory; the caller compares. It may make several blocks
+        at once, and say the parents by position instead of by name.
+
+        Yields:
+            The anchors of the next rows, and these.
         """
-        return self.sample(real.take(at), rng)
+        for at, rng in blocks:
+            yield at, self.sample(real.take(at), rng)
 
     def fit_seconds(self, real: Latents) -> float:
         """A forecast of what :meth:`fit` costs, for the dry run; 0 for methods that only look up."""

@@ -254,6 +254,8 @@ class Draw:
         pick: (n,) row of the pool to be copied unchanged, -1 where the row is decoded, :data:`NO_PICK` where the
             pool had no row left: such a row is a stand-in and no new sample.
         note: (n,) "" or why the method did something else than its name says ("fallback: ...").
+        parents: (n, p) positions of the parents among the fitted rows, -1 for none. Only from
+            :meth:`~augmint.core.protocols.Synthesizer.sample_fitted`, in place of ``refs``, which are then (n, 0).
     """
 
     z: F32
@@ -262,6 +264,7 @@ class Draw:
     length: I64 | None = None
     pick: I64 | None = None
     note: Text | None = None
+    parents: I64 | None = None
 
     def __len__(self) -> int:
         return len(self.z)

@@ -24,7 +24,7 @@ import numpy as np
 
 from augmint.core.types import F32, I64, Bool
 from augmint.numerics.candidates import Pairs
-from augmint.numerics.neighbors import nearest, pair_distances
+from augmint.numerics.neighbors import nearest, pair_squares
 
 BLOCK_ROWS, BLOCK_COLUMNS = 1024, 2048
 """One block of distances: 8 MiB of float32."""
@@ -132,5 +132,5 @@ def _settle(inside: Bool, near: Bool, square: F32, a: _Rows, b: _Rows, *, of_rea
     row, column = np.nonzero(near)
     if len(row):
         pairs = Pairs(row, column, square[near])
-        apart = pair_distances(b.rows, a.rows, pairs).astype(np.float32)
+        apart = np.sqrt(pair_squares(b.rows, a.rows, pairs))
         inside[row, column] = (apart < (a.radius[column] if of_real else b.radius[row])) | (apart == 0)

@@ -2,9 +2,10 @@ r"""Which rows may be among the k nearest: the fast and rough half of :mod:`augm
 
 .. math:: t_{ij} = \lVert q_i \rVert^2 - 2 q_i^\top r_j + \lVert r_j \rVert^2
 
-A matrix product in float32 gives a block of t. The distances to a few rows drawn at random bound the k-th distance
-of each query row; one comparison with the bound leaves about sqrt(m k) rows of m, and sorting these about k.
-Rows among themselves need only the half of the matrix above the diagonal.
+A matrix product in float32 gives a block of t. The rows are dealt into groups, and the k-th smallest of the groups'
+smallest t bounds the k-th distance of each query row: one comparison with it leaves little more than k rows of m.
+Many rows among themselves need only the half of the matrix above the diagonal; there the distances to a few rows drawn
+at random give the first bound, which leaves about sqrt(m k) rows, and sorting these about k.
 
 The product loses digits, so the bound has to give: the computed value differs from t by at most
 c (|q|^2 + |r|^2), c being the relative error of a product, and |r|^2 <= 2 (|q|^2 + t) by the triangle inequality,
@@ -33,8 +34,11 @@ BLOCK_ROWS = 512
 HELD_PAIRS = 1 << 19
 """Pairs that are held before they are sorted out: 6 MiB; more where 3 k for each row are more."""
 
+GROUPS = 16
+"""Groups of rows for each of the k: the more, the fewer rows are left beside the k nearest, k / 2 GROUPS k in all."""
+
 PROBES = 4.0
-"""Rows that give the first bound, in units of sqrt(m k)."""
+"""Rows that give the first bound where half of the matrix is enough, in units of sqrt(m k)."""
 
 ROUNDING = 8.0 * float(np.finfo(np.float32).eps)
 
@@ -65,22 +69,19 @@ def candidates(query: F32, rows: F32, k: int, *, same: bool) -> Iterator[Pairs]:
     """
     m = len(rows)
     step = max(1, BLOCK_NUMBERS // m)
-    center = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    center = np.full(m, np.float32(1.0 / m)) @ rows  # anything near the middle: it makes the products lose less
     high = min(step, BLOCK_ROWS)
     found = _triangle(rows, center, k, high) if same and high < m else None
     if found is not None:
         yield found
         return
     right = _lifted(rows, center)
-    count = int(PROBES * np.sqrt(m * k))
-    probes = np.sort(np.random.default_rng(0).choice(m, count, replace=False)) if 2 * count < m else None
     for start in range(0, len(query), step):
         left = right if same and step >= m else _lifted(query[start : start + step], center)
         squares = _gram(right) if left is right else _squares(left, right)
         if same:
             np.fill_diagonal(squares[:, start:], np.inf)
-        kth = _kth(squares if probes is None else squares[:, probes], k)
-        for part in _in_parts(squares, left, _reach(kth, left), k, sort=probes is not None):
+        for part in _in_parts(squares, _reach(_bound(squares, k), left)):
             yield Pairs(part.query + start, part.row, part.square)
 
 
@@ -124,6 +125,17 @@ def _kth(squares: F32, k: int) -> F32:
     return out
 
 
+def _bound(squares: F32, k: int) -> F32:
+    """(n,) at least the k-th smallest number of each row: the k-th smallest of the groups' smallest."""
+    n, m = squares.shape
+    groups = GROUPS * k
+    deep = m // groups
+    if deep < 2:
+        return _kth(squares, k)
+    smallest = squares[:, : deep * groups].reshape(n, deep, groups).min(axis=1)
+    return _kth(smallest, k)
+
+
 def _reach(kth: F32, left: F32) -> F32:
     """(n,) the bound that follows from k rows of computed squares up to ``kth``; see the top of the file."""
     c = ROUNDING * np.sqrt(left.shape[1])
@@ -133,15 +145,16 @@ def _reach(kth: F32, left: F32) -> F32:
     return out
 
 
-def _in_parts(squares: F32, left: F32, limit: F32, k: int, *, sort: bool) -> Iterator[Pairs]:
+def _in_parts(squares: F32, limit: F32) -> Iterator[Pairs]:
     """Candidates of a block of query rows, in parts that are not too large where many rows tie."""
-    inside = squares <= limit[:, None]
-    part = np.cumsum(np.count_nonzero(inside, axis=1)) // max(HELD_PAIRS // 4, squares.shape[1])
-    for rows in np.split(np.arange(len(left)), np.flatnonzero(np.diff(part)) + 1):
+    inside, most = squares <= limit[:, None], max(HELD_PAIRS // 4, squares.shape[1])
+    if np.count_nonzero(inside) <= most:
+        yield _marked(squares, inside)
+        return
+    part = np.cumsum(np.count_nonzero(inside, axis=1)) // most
+    for rows in np.split(np.arange(len(limit)), np.flatnonzero(np.diff(part)) + 1):
         at = slice(int(rows[0]), int(rows[-1]) + 1)
         found = _marked(squares[at], inside[at])
-        if sort:
-            found, _ = _closest(found, left[at], k, limit[at])
         yield Pairs(found.query + at.start, found.row, found.square)
 
 
@@ -193,13 +206,17 @@ def _marked(squares: F32, inside: Bool) -> Pairs:
     return Pairs(row.astype(np.int32), column, squares.ravel()[at])
 
 
+def sort_key(query: Index, square: F32) -> npt.NDArray[np.uint64]:
+    """(p,) one number to sort by: the query row, and below it the square, whose bits sort as it does if >= 0."""
+    key = query.astype(np.uint64)
+    key <<= np.uint64(32)
+    key |= np.where(square > 0, square, np.float32(0)).view(np.uint32)
+    return key
+
+
 def _closest(pairs: Pairs, left: F32, k: int, limit: F32) -> tuple[Pairs, F32]:
     """The pairs sorted by query row, without those that k others rule out, and the tighter limits."""
-    # One number to sort by: the query row, and below it the square, whose bits sort as it does when not negative.
-    key = pairs.query.astype(np.uint64)
-    key <<= np.uint64(32)
-    key |= np.where(pairs.square > 0, pairs.square, np.float32(0)).view(np.uint32)
-    pairs = pairs.take(np.argsort(key))
+    pairs = pairs.take(np.argsort(sort_key(pairs.query, pairs.square)))
     first = np.flatnonzero(np.diff(pairs.query, prepend=-1))
     full = np.diff(first, append=len(pairs.query)) >= k
     rows, kth = pairs.query[first[full]], pairs.square[first[full] + k - 1]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augmint.core.types import F32, I64
-from augmint.numerics.candidates import Pairs, candidates
+from augmint.numerics.candidates import Pairs, candidates, sort_key
 
 F64 = npt.NDArray[np.float64]
 
@@ -50,25 +50,34 @@ def nearest(query: F32, rows: F32, k: int, *, same: bool = False) -> tuple[F32, 
         distance, index = nearest(query * scale, rows * scale, k, same=same)
         return distance / scale, index
     for pairs in candidates(query, rows, k, same=same):
-        apart = pair_distances(query, rows, pairs)
-        order = np.lexsort((pairs.row, apart, pairs.query))
+        square = pair_squares(query, rows, pairs)
         first = np.flatnonzero(np.diff(pairs.query, prepend=-1))
-        best = order[first[:, None] + np.arange(k)]
+        best = nearest_first(pairs, square)[first[:, None] + np.arange(k)]
         at = pairs.query[first]
-        distance[at], index[at] = apart[best], pairs.row[best]
+        distance[at], index[at] = np.sqrt(square[best]), pairs.row[best]
     return distance, index
 
 
-def pair_distances(query: F32, rows: F32, pairs: Pairs) -> F64:
-    """(p,) distance of each pair, from differences."""
-    out = np.empty(len(pairs.query))
+def nearest_first(pairs: Pairs, square: F32) -> I64:
+    """(p,) the order by query row, then by squared distance, then by row."""
+    key = sort_key(pairs.query, square)
+    order: I64 = np.argsort(key)
+    key = key[order]
+    if (key[1:] == key[:-1]).any():
+        order = np.lexsort((pairs.row, square, pairs.query))
+    return order
+
+
+def pair_squares(query: F32, rows: F32, pairs: Pairs) -> F32:
+    """(p,) squared distance of each pair, from differences."""
+    out = np.empty(len(pairs.query), np.float32)
     step = max(1, CHUNK_NUMBERS // query.shape[1])
     for start in range(0, len(out), step):
         at = slice(start, start + step)
         difference = rows[pairs.row[at]]
         difference -= query[pairs.query[at]]
-        out[at] = np.einsum("pd,pd->p", difference, difference)
-    return np.sqrt(out)
+        np.einsum("pd,pd->p", difference, difference, out=out[at])
+    return out
 
 
 def row_distances(row: F32, rows: F32) -> F64:

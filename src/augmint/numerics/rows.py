@@ -11,6 +11,9 @@ import numpy.typing as npt
 from augmint.core.errors import DataError, UsageError
 from augmint.core.types import F32, I64, Bool, Latents, Text
 
+CHUNK_NUMBERS = 1 << 16
+"""Numbers that are looked at at once, so that they stay in the cache."""
+
 
 def flat32(latents: Latents) -> F32:
     """(n, d) float32 copy-or-view of the rows, flattened; float64 and float16 are cast."""
@@ -45,7 +48,11 @@ def checked(latents: Latents, who: str) -> F32:
 
 def finite_rows(rows: F32) -> Bool:
     """(n,) True where all numbers of a row are finite."""
-    return np.asarray(np.isfinite(rows).all(axis=1), dtype=np.bool_)
+    out = np.empty(len(rows), np.bool_)
+    step = max(1, CHUNK_NUMBERS // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):  # without an array as large as the rows
+        np.isfinite(rows[start : start + step]).all(axis=1, out=out[start : start + step])
+    return out
 
 
 def check_width(rows: F32, width: int, who: str) -> None:
@@ -123,6 +130,11 @@ def pair_refs(ids: Text, names: Text, partner: I64) -> Text:
     """(n, 2) refs of the rows ``ids`` and of their partners ``names[partner]``; "" where ``partner`` is -1."""
     second = np.where(partner < 0, "", np.strings.add("data:", names[partner]))
     return np.stack([np.strings.add("data:", ids), second], axis=1)
+
+
+def position_refs(ids: Text, parents: I64) -> Text:
+    """(n, p) refs of the rows at these positions; "" where one is -1."""
+    return np.where(parents < 0, "", np.strings.add("data:", np.asarray(ids, np.str_))[parents])
 
 
 def text_array(rows: Sequence[Any]) -> Text:

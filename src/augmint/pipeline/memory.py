@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from augmint.core.protocols import Synthesizer
+from augmint.core.protocols import Block, Synthesizer
 from augmint.core.seeds import stream
 from augmint.core.types import F32, I64, NO_PICK, Draw, Latents, Text
+from augmint.numerics.rows import position_refs
 
 BLOCK_NUMBERS = 1 << 19
 """Numbers in one block of new rows: 2 MiB of float32, to stay in the cache; fixed: random streams depend on it."""
@@ -31,17 +33,26 @@ class Minted:
 
     Attributes:
         anchors: (m,) row of the real data that each was made like.
-        refs: (m, p) parents as in :class:`Draw`.
+        parents: (m, p) by name as in ``Draw.refs``, or by position in the real data, -1 for none.
         label_weights: (m, p) their share in the label.
         pick: (m,) row of the pool that was taken unchanged, -1 where the row is new.
         notes: why rows were made in another way than the method's name says, and how many.
+        ids: (n,) of the real data.
     """
 
     anchors: I64
-    refs: Text
+    parents: Text | I64
     label_weights: F32
     pick: I64
     notes: Counter[str]
+    ids: Text
+
+    @cached_property
+    def refs(self) -> Text:
+        """(m, p) parents as in :class:`Draw`; made when they are asked for."""
+        if self.parents.dtype.kind == "i":
+            return position_refs(self.ids, self.parents.astype(np.int64))
+        return self.parents.astype(np.str_)
 
 
 def mint(
@@ -68,22 +79,22 @@ def mint(
     """
     method.fit(real, stream(seed, "fit"), pool=pool, base=base)
     parts, filled = [], 0
-    for rows, rng in _blocks(method, real, counts, seed):
-        place = out[filled : filled + len(rows)]
-        same = place.dtype == np.float32 and place.flags.c_contiguous
-        draw = method.sample_fitted(real, rows, rng, place if same else np.empty(place.shape, np.float32))
-        parts.append(_facts(draw, rows))
-        new = parts[-1].pick != NO_PICK
-        if draw.z is not place:
-            write(place[: new.sum()], draw.z if new.all() else draw.z[new])
-        filled += int(new.sum())
-    return _joined(parts)
+    same = out.dtype == np.float32 and out.flags.c_contiguous
+    for blocks in _blocks(method, real, counts, seed):
+        for some in [blocks] if same else [[block] for block in blocks]:
+            shape = (sum(len(at) for at, _ in some), *real.shape)
+            scratch = out[filled : filled + shape[0]] if same else np.empty(shape, np.float32)
+            for rows, draw in method.sample_fitted(real, some, scratch):
+                parts.append(_facts(draw, rows, real.ids))
+                new = parts[-1].pick != NO_PICK
+                if not same or not np.may_share_memory(draw.z, out):
+                    write(out[filled : filled + new.sum()], draw.z if new.all() else draw.z[new])
+                filled += int(new.sum())
+    return _joined(parts, real.ids)
 
 
-def _blocks(
-    method: Synthesizer, real: Latents, counts: Sequence[int], seed: int
-) -> Iterator[tuple[I64, np.random.Generator]]:
-    """Anchors of each block of new rows and its random stream.
+def _blocks(method: Synthesizer, real: Latents, counts: Sequence[int], seed: int) -> Iterator[list[Block]]:
+    """Of each class, the anchors of each block of new rows and its random stream.
 
     The anchors of a class are sorted, so that the same anchor comes in one block and a method looks for its
     neighbours once. A pool gives no row twice in one draw, so for it a class is one block, and anchors stay in turn.
@@ -93,10 +104,12 @@ def _blocks(
     names = real.classes if real.target == "class" else ("",)
     size = max(*counts, 1) if picks else max(1, BLOCK_NUMBERS // max(1, real.flat.shape[1]))
     for c, name in enumerate(names):
+        if not counts[c]:
+            continue
         chosen = anchors_in_turn(np.flatnonzero(labels == c), counts[c], stream(seed, "anchors", name))
         chosen = chosen if picks else np.sort(chosen)
-        for index, start in enumerate(range(0, counts[c], size)):
-            yield chosen[start : start + size], stream(seed, "draw", name, index)
+        starts = enumerate(range(0, counts[c], size))
+        yield [(chosen[start : start + size], stream(seed, "draw", name, index)) for index, start in starts]
 
 
 def anchors_in_turn(members: I64, count: int, rng: np.random.Generator) -> I64:
@@ -115,31 +128,33 @@ def write(out: npt.NDArray[Any], z: F32) -> None:
         out[...] = z
 
 
-def _facts(draw: Draw, anchors: I64) -> Minted:
+def _facts(draw: Draw, anchors: I64, ids: Text) -> Minted:
     """What is to be remembered of a block; stand-ins for rows that a pool could not give are still in it."""
     notes = Counter() if draw.note is None else Counter(draw.note[draw.note != ""].tolist())
     pick = np.full(len(draw), -1, np.int64) if draw.pick is None else draw.pick
-    return Minted(anchors, draw.refs, draw.label_weights, pick, notes)
+    parents = draw.refs if draw.parents is None else draw.parents
+    return Minted(anchors, parents, draw.label_weights, pick, notes, ids)
 
 
-def _joined(parts: Sequence[Minted]) -> Minted:
-    """All blocks as one, without stand-ins; blocks with fewer parents are padded with "" of no weight."""
-    width = max((part.refs.shape[1] for part in parts), default=1)
-    rows = sum(len(part.refs) for part in parts)
-    refs = np.zeros((rows, width), np.result_type(np.dtype("U1"), *(part.refs.dtype for part in parts)))
+def _joined(parts: Sequence[Minted], ids: Text) -> Minted:
+    """All blocks as one, without stand-ins; blocks with fewer parents are padded with nobody, of no weight."""
+    width = max((part.parents.shape[1] for part in parts), default=1)
+    rows = sum(len(part.anchors) for part in parts)
+    kinds = [part.parents.dtype for part in parts] or [np.dtype("U1")]
+    parents = np.full((rows, width), -1 if kinds[0].kind == "i" else "", np.result_type(*kinds))
     weights = np.zeros((rows, width), np.float32)
     start = 0
     for part in parts:
-        stop = start + len(part.refs)
-        refs[start:stop, : part.refs.shape[1]] = part.refs
-        weights[start:stop, : part.refs.shape[1]] = part.label_weights
+        stop = start + len(part.anchors)
+        parents[start:stop, : part.parents.shape[1]] = part.parents
+        weights[start:stop, : part.parents.shape[1]] = part.label_weights
         start = stop
     none = np.zeros(0, np.int64)
     pick = np.concatenate([none, *(part.pick for part in parts)])
     anchors = np.concatenate([none, *(part.anchors for part in parts)])
     notes: Counter[str] = sum((part.notes for part in parts), Counter())
-    new = pick != NO_PICK
-    return Minted(anchors[new], refs[new], weights[new], pick[new], notes)
+    new = slice(None) if (pick != NO_PICK).all() else pick != NO_PICK
+    return Minted(anchors[new], parents[new], weights[new], pick[new], notes, ids)
 
 
 def labels_of(minted: Minted, ids: Text, y: F64) -> F64:
@@ -155,7 +170,7 @@ def labels_of(minted: Minted, ids: Text, y: F64) -> F64:
     """
     order = np.argsort(ids, kind="stable")
     known = ids[order]
-    out = np.zeros((len(minted.refs), y.shape[1]))
+    out = np.zeros((len(minted.anchors), y.shape[1]))
     for refs, share in zip(minted.refs.T, minted.label_weights.T, strict=True):
         at = np.minimum(np.searchsorted(known, refs), len(known) - 1)
         missing = (known[at] != refs) & (share > 0)

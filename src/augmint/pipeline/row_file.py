@@ -51,7 +51,7 @@ def draw_rows(setup: Setup, progress: Progress) -> DrawnRows:
     counts = [asked[name] for name in real.classes]
     z = np.empty((sum(counts), *real.z.shape[1:]), np.float32)
     minted = mint(plan.synthesizer(), real, counts, plan.seed, z, **second_latents(manifest, setup, before, progress))
-    z = z[: len(minted.refs)]  # a pool may have had fewer
+    z = z[: len(minted.anchors)]  # a pool may have had fewer
     made = _by_class(real.labels[minted.anchors], real.classes)
     return DrawnRows(arrays_of(plan, real, minted, z), before, asked, made, dict(minted.notes))
 

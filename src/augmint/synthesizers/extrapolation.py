@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from augmint.core.types import F32, Draw
-from augmint.synthesizers.neighborhood import Anchors, Neighborhood, NeighborMethod, Pairing
+from augmint.synthesizers.neighborhood import F64, Anchors, Neighborhood, NeighborMethod, Pairing
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +41,8 @@ class Extrapolation(NeighborMethod):
         real_: the real rows by class.
     """
 
+    dice: ClassVar[int] = 2  # the choice of neighbour, and the seed of the fallback's noise
+
     neighbors: int = 5
     strength: float = 0.5
     fallback_strength: float = 0.5
@@ -54,10 +56,8 @@ class Extrapolation(NeighborMethod):
         if not 0.0 <= self.fallback_strength < np.inf:
             raise ValueError(f"fallback_strength = {self.fallback_strength} must be >= 0")
 
-    def draw(self, anchors: Anchors, rng: np.random.Generator, out: F32 | None = None) -> Draw:
+    def draw(self, anchors: Anchors, dice: F64, out: F32 | None = None) -> Draw:
         """One point for each anchor, into ``out`` where it is given."""
-        # Two numbers a row in one call: the choice of neighbour, and the seed of the fallback's noise.
-        dice = rng.random((len(anchors.at), 2))
         how = Pairing("extrapolation", ALONE, self.neighbors, "line", self.fallback_strength)
         return self.real_.draw(anchors, np.full(len(dice), -self.strength), dice, how, out)
 

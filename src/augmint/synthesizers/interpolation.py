@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from augmint.core.types import F32, Draw
-from augmint.synthesizers.neighborhood import Anchors, Neighborhood, NeighborMethod, Pairing
+from augmint.synthesizers.neighborhood import F64, Anchors, Neighborhood, NeighborMethod, Pairing
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +45,8 @@ class Interpolation(NeighborMethod):
         real_: the real rows by class.
     """
 
+    dice: ClassVar[int] = 3  # u, the choice of partner, and the seed of the fallback's noise
+
     neighbors: int = 5
     low: float = 0.0
     high: float = 1.0
@@ -65,10 +67,8 @@ class Interpolation(NeighborMethod):
         if not 0.0 <= self.fallback_strength < np.inf:
             raise ValueError(f"fallback_strength = {self.fallback_strength} must be >= 0")
 
-    def draw(self, anchors: Anchors, rng: np.random.Generator, out: F32 | None = None) -> Draw:
+    def draw(self, anchors: Anchors, dice: F64, out: F32 | None = None) -> Draw:
         """One point for each anchor, into ``out`` where it is given."""
-        # Three numbers a row in one call: u, the choice of partner, and the seed of the fallback's noise.
-        dice = rng.random((len(anchors.at), 3))
         u = self.low + (self.high - self.low) * dice[:, 0]
         near = self.neighbors if self.partner == "near" else None
         how = Pairing("interpolation", ALONE, near, self.path, self.fallback_strength)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
@@ -17,7 +17,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from augmint.core.protocols import Batched, State, Synthesizer
+from augmint.core.protocols import Batched, Block, State, Synthesizer
 from augmint.core.types import F32, I64, Draw, Latents, TargetKind, Text
 from augmint.numerics.moments import class_moments
 from augmint.numerics.neighbors import nearest
@@ -30,7 +30,6 @@ from augmint.numerics.rows import (
     pair_refs,
     strata,
     strata_count,
-    text_array,
     unpack_text,
 )
 from augmint.synthesizers.paths import PATHS, Path
@@ -70,7 +69,7 @@ class Anchors:
     Attributes:
         source: (m, d) rows they are among.
         at: (n,) which of these.
-        ids: (n,) their names.
+        ids: (n,) their names; None of rows of the fit, whose positions name them.
         label: (n,) their class.
         own: (n,) which fitted row each is, -1 for one that was not fitted.
         length: (n,) valid lengths, or None.
@@ -79,7 +78,7 @@ class Anchors:
 
     source: F32
     at: I64
-    ids: Text
+    ids: Text | None
     label: I64
     own: I64
     length: I64 | None
@@ -117,6 +116,20 @@ class Neighborhood:
         """Row of each id."""
         return {name: i for i, name in enumerate(self.names.tolist())}
 
+    @cached_property
+    def members(self) -> list[I64]:
+        """Rows of each class, ascending."""
+        order = np.argsort(self.label, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.label, minlength=len(self.rms)))[:-1])
+
+    @cached_property
+    def place(self) -> I64:
+        """(m,) place of each row among the rows of its class."""
+        out = np.empty(len(self.label), np.int64)
+        for members in self.members:
+            out[members] = np.arange(len(members))
+        return out
+
     @classmethod
     def of(cls, real: Latents, who: str) -> Self:
         """The rows of a fit; raises UsageError when there is none."""
@@ -124,7 +137,7 @@ class Neighborhood:
         few = np.bincount(label, minlength=classes) < 2
         rms = np.where(few, class_moments(rows, label, classes).rms if few.any() else 0.0, 0.0).astype(np.float32)
         length = np.full(len(real), -1) if real.length is None else real.length.astype(np.int64)
-        return cls(rows, text_array(real.ids.tolist()), label, length, rms)
+        return cls(rows, np.asarray(real.ids, np.str_), label, length, rms)
 
     def state(self) -> State:
         """As arrays."""
@@ -148,7 +161,7 @@ class Neighborhood:
     def fitted(self, real: Latents, at: I64) -> Anchors:
         """The rows at these positions of the fit, which was on ``real``."""
         length = None if real.length is None else self.length[at]
-        return Anchors(self.rows, at, self.names[at], self.label[at], at, length, real.shape)
+        return Anchors(self.rows, at, None, self.label[at], at, length, real.shape)
 
     def draw(self, anchors: Anchors, u: F64, dice: F64, how: Pairing, out: F32 | None = None) -> Draw:
         """A point on the way from each anchor to a partner, and its provenance.
@@ -175,12 +188,14 @@ class Neighborhood:
             if anchors.length is not None:
                 out[...] = z
             z = out
+        parents = np.stack([anchors.at, partner], axis=1) if anchors.ids is None else None
         return Draw(
             z=z,
-            refs=pair_refs(anchors.ids, self.names, partner),
+            refs=np.empty((len(z), 0), "U1") if anchors.ids is None else pair_refs(anchors.ids, self.names, partner),
             label_weights=np.stack([np.float32(1.0) - weight, weight], axis=1),
             length=anchors.length,
-            note=np.where(alone, how.alone if alone.any() else "", ""),
+            note=np.where(alone, how.alone, "") if alone.any() else np.zeros(len(z), "U1"),
+            parents=parents,
         )
 
     def partners(self, anchors: Anchors, k: int | None, dice: F64) -> I64:
@@ -193,11 +208,11 @@ class Neighborhood:
         """
         out = np.full(len(anchors.at), -1, np.int64)
         for c in np.flatnonzero(np.bincount(anchors.label)):
-            members = np.flatnonzero(self.label == c)
+            members = self.members[c]
             mine = anchors.label == c
             known, new = mine & (anchors.own >= 0), mine & (anchors.own < 0)
             if known.any() and len(members) > 1:
-                at = np.searchsorted(members, anchors.own[known])
+                at = self.place[anchors.own[known]]
                 out[known] = members[self._of_fitted(int(c), members, at, k, dice[known])]
             if new.any() and len(members):
                 out[new] = members[self._of_new(anchors.rows(new), members, k, dice[new])]
@@ -227,11 +242,12 @@ class Neighborhood:
             own: (n,) places among the members.
             k: less than m.
         """
-        key, distinct = (c, k), np.unique(own)
+        key = (c, k)
         if key not in self.near:
             rows = self.rows[members]
+            distinct = np.unique(own) if len(members) > SMALL_CLASS else members
             self.asked[key] += len(distinct)
-            if len(members) > SMALL_CLASS and 4 * self.asked[key] < len(members):
+            if 4 * self.asked[key] < len(members):
                 found = nearest(rows[distinct], rows, k + 1)[1]
                 # The row itself is one of these, unless copies of it come first.
                 out = found == distinct[:, None]
@@ -249,8 +265,8 @@ class Neighborhood:
         ragged = bool((self.length >= 0).any())
         for start in range(0, len(out), step):
             at = slice(start, start + step)
-            b = np.take(self.rows, partner[at], axis=0, out=out[at], mode="clip")
-            a = np.take(anchors.source, anchors.at[at], axis=0, out=buffer[: len(b)], mode="clip")
+            b = self.rows.take(partner[at], axis=0, out=out[at], mode="clip")
+            a = anchors.source.take(anchors.at[at], axis=0, out=buffer[: len(b)], mode="clip")
             if not ragged:
                 path(a, b, u[at])
                 continue
@@ -301,17 +317,22 @@ class NeighborMethod(Synthesizer, Batched):
         self.real_ = Neighborhood.of(real, type(self).__name__.lower())
         return self
 
+    dice: ClassVar[int]
+    """Random numbers that a row needs."""
+
     @abstractmethod
-    def draw(self, anchors: Anchors, rng: np.random.Generator, out: F32 | None = None) -> Draw:
-        """One point for each anchor, into ``out`` where it is given."""
+    def draw(self, anchors: Anchors, dice: F64, out: F32 | None = None) -> Draw:
+        """One point for each anchor from its numbers in [0, 1), (n, dice), into ``out`` where it is given."""
 
     def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
         """One point for each anchor. An anchor that was not fitted is matched with the rows of its class."""
-        return self.draw(self.real_.anchors(anchors), rng)
+        return self.draw(self.real_.anchors(anchors), rng.random((len(anchors), self.dice)))
 
-    def sample_fitted(self, real: Latents, at: I64, rng: np.random.Generator, out: F32) -> Draw:
-        """As :meth:`sample` of these rows of the fit, straight into ``out``."""
-        return self.draw(self.real_.fitted(real, at), rng, out)
+    def sample_fitted(self, real: Latents, blocks: Sequence[Block], out: F32) -> Iterator[tuple[I64, Draw]]:
+        """As :meth:`sample` of these rows of the fit, all blocks at once, straight into ``out``."""
+        at = np.concatenate([at for at, _ in blocks])
+        dice = np.concatenate([rng.random((len(at), self.dice)) for at, rng in blocks])
+        yield at, self.draw(self.real_.fitted(real, at), dice, out)
 
     def state(self) -> State:
         """The learned arrays."""

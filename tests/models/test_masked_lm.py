@@ -13,7 +13,7 @@ pytest.importorskip("transformers")
 from transformers import pipeline
 
 from augmint.models import load_lm
-from augmint.models.masked_lm import MaskedLM, deep
+from augmint.models.masked_lm import MaskedLM
 from augmint.models.packing import is_packable
 from augmint.models.thin import last_layers
 from masked_models import LINES, generators, model, save
@@ -57,9 +57,12 @@ def test_the_likeliest_are_those_of_the_fill_mask_pipeline(family: str, tmp_path
         np.testing.assert_allclose(np.exp(log_p[0]), [guess["score"] for guess in theirs], atol=1e-5)
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta"])
-def test_neighbours_do_not_show(family: str) -> None:
+@pytest.mark.parametrize(("family", "steady"), [("bert", True), ("bert", False), ("roberta", False), ("albert", False)])
+def test_neighbours_do_not_show(family: str, steady: bool) -> None:
     lm = model(family)
+    if steady and not lm._steady:
+        pytest.skip("here a row's bits depend on the size of its batch")
+    vars(lm)["_steady"] = steady
     texts = [" ".join(LINES[i % 4].split()[: 3 + i % 15]) for i in range(21)]
     rows = [row for row, _ in lm.cut(texts)]
     places = [
@@ -105,10 +108,6 @@ def test_long_texts_are_cut_and_may_fill_all_positions() -> None:
     assert len(lm.cut(["cat " * 5000, "the"], [10, 0])[0][0]) == 38
     (scores,) = lm.logits([row], [list(range(1, 47))])
     assert scores.shape == (46, len(lm.words)) and np.isfinite(scores).all()
-
-
-def test_depths_suit_the_width() -> None:
-    assert [deep(k, 16) for k in (1, 2, 8, 9, 14)] == [1, 8, 8, 16, 16]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -163,7 +162,7 @@ def test_a_text_fills_all_positions_but_one(family: str, tmp_path: Path) -> None
 def test_what_is_packed_is_what_is_padded(family: str) -> None:
     """The body over real tokens alone against the library's own over the padded batch, label vectors and all."""
     lm = model(family)
-    assert is_packable(lm.net) and not is_packable(model("albert").net)
+    assert is_packable(lm.net.base_model, "cpu") and not is_packable(model("albert").net.base_model, "cpu")
     learned = {"labels": 0.3 * np.random.default_rng(0).standard_normal((2, 32)).astype(np.float32)}
     for name in last_layers(lm.net, 1):
         shape = lm.net.get_parameter(name).shape
@@ -176,7 +175,7 @@ def test_what_is_packed_is_what_is_padded(family: str) -> None:
         ours = own.logits(rows, PLACES, labels)
         x = own.pack(rows, PLACES, 64)
         x[:, 3, 0] = torch.tensor(labels or [0] * 4)
-        theirs = own.scores(x, 3, labels is not None)  # outside of inference mode the library's own body runs
+        theirs = own.scores(x, 3, labels is not None, {"labels": own.labels})  # the library's own body
         for row, at, full in zip(ours, PLACES, theirs, strict=True):
             np.testing.assert_allclose(row, full[: len(at)].detach().numpy(), atol=1e-5)
     assert "forward" not in vars(lm.net.base_model), "the network is as it was"

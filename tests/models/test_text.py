@@ -19,9 +19,10 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from augmint.core.errors import DataError, ModelError
 from augmint.core.types import Sample
-from augmint.models import hub, load_encoder, text
+from augmint.models import hub, load_encoder, packing, text
 from augmint.models.inputs import BATCH
-from augmint.models.text import TextEncoder, buckets, equals, load_folder, pooled, products_are_steady
+from augmint.models.packing import is_packable, is_steady, packs
+from augmint.models.text import TextEncoder, buckets, equals, load_folder, pooled
 
 WORDS = (
     *("the", "cat", "sat", "on", "a", "mat", "while", "some", "old", "dog", "ran", "far", "away"),
@@ -48,12 +49,14 @@ def of(folder: Path) -> dict[str, Path]:
     return {name: folder / name for name in names}
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["batches of 8", "any batch"])
+@pytest.fixture(scope="module", params=["batches of 8", "any batch", "packs of blocks", "any pack"])
 def encoder(folder: Path, request: pytest.FixtureRequest) -> TextEncoder:
     tokenizer, net = load_folder(of(folder))
-    if request.param and not products_are_steady(net, "cpu"):
+    steady = "any" in request.param
+    if steady and not is_steady(net, "cpu"):
         pytest.skip("here a row's bits depend on the size of its batch")
-    return TextEncoder("bert@0", 64, tokenizer, lambda x: pooled(net, x), 32, steady=request.param)
+    body = net if "pack" in request.param else None
+    return TextEncoder("bert@0", 64, tokenizer, lambda x: pooled(net, x), 32, steady=steady, body=body)
 
 
 def sentences(count: int, longest: int = 50) -> list[str]:
@@ -116,22 +119,34 @@ def test_batches_of_any_size_are_used_only_where_no_row_shows_it(monkeypatch: py
         out = kernel(rows, weight, bias)
         return out if len(rows) > 100 or weight.shape == (40, 24) else out.nextafter(out + 1)
 
-    monkeypatch.setattr(text, "linear", by_size)
-    text._steady.cache_clear()
-    assert not products_are_steady(net, "cpu") and set(seen) == {(24, 40)}
-    assert not products_are_steady(net, "cuda") and not products_are_steady(torch.nn.Sequential(), "cpu")
-    monkeypatch.setattr(text, "linear", lambda rows, weight, bias: (rows[:, None] * weight).sum(2) + bias)
-    text._steady.cache_clear()
-    assert products_are_steady(net, "cpu"), "sums of each row alone"
-    text._steady.cache_clear()
+    monkeypatch.setattr(packing, "linear", by_size)
+    packing._steady.cache_clear()
+    assert not is_steady(net, "cpu") and set(seen) == {(24, 40)}
+    assert not is_steady(net, "cuda") and not is_steady(torch.nn.Sequential(), "cpu")
+    monkeypatch.setattr(packing, "linear", lambda rows, weight, bias: (rows[:, None] * weight).sum(2) + bias)
+    packing._steady.cache_clear()
+    assert is_steady(net, "cpu"), "sums of each row alone"
+    packing._steady.cache_clear()
 
 
-def test_minilm_in_batches_of_any_size_and_of_eight(minilm: dict[str, Path]) -> None:
+def test_minilm_in_packs_and_batches_of_any_size_and_of_eight(minilm: dict[str, Path]) -> None:
     free, texts = load_encoder("all-MiniLM-L6-v2"), [*sentences(60), *(["cat sat"] * 40)]
     assert isinstance(free, TextEncoder)
     if not free.steady:
         pytest.skip("here a row's bits depend on the size of its batch")
-    assert free.encode(texts).tobytes() == replace(free, steady=False).encode(texts).tobytes()
+    rows = free.encode(texts).tobytes()
+    assert is_packable(free.body, "cpu"), "the ways below are four"
+    for steady, body in ((False, free.body), (True, None), (False, None)):
+        assert rows == replace(free, steady=steady, body=body).encode(texts).tobytes()
+
+
+def test_packs_hold_every_text_once_the_shortest_first() -> None:
+    lengths = [*random.Random(0).choices(range(1, 90), k=200), 700]
+    found = list(packs(lengths, 500))
+    assert sorted(row for some in found for row in some) == list(range(201)) and found[-1] == [200]
+    assert all(sum(lengths[row] for row in some) <= 500 for some in found[:-1])
+    in_order = [lengths[row] for some in found for row in some]
+    assert in_order == sorted(lengths) and len(found) < sum(lengths) / 500 * 1.3 and list(packs([])) == []
 
 
 def test_hostile_neighbours_of_verified_files_are_not_looked_at(

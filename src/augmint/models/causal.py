@@ -8,7 +8,6 @@ Prompts are filled up on the left, so that the next token comes after the last p
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from augmint.core.types import F32
 from augmint.models.cards import Card
@@ -35,7 +34,7 @@ from augmint.models.language import (
     uniforms,
 )
 from augmint.models.text import buckets
-from augmint.models.thin import merged
+from augmint.models.thin import tuned
 from augmint.numerics.decoding import Decoding
 
 
@@ -103,11 +102,7 @@ class CausalLM:
 
     def with_learned(self, learned: Mapping[str, np.ndarray]) -> CausalLM:
         """The same model with what was learned on top; nothing of it is copied but the matrices that change."""
-        net = copy.deepcopy(self.net, {id(weight): weight for weight in self.net.parameters()})
-        for name, weight in merged(self.net, learned).items():
-            module, _, attribute = name.rpartition(".")
-            _replace(net, getattr(net.get_submodule(module), attribute), nn.Parameter(weight, requires_grad=False))
-        return replace(self, net=net)
+        return replace(self, net=tuned(self.net, learned))
 
     def _read(self, tokens: Sequence[list[int]]) -> list[Tensor]:
         found: list[Any] = [None] * len(tokens)
@@ -139,14 +134,6 @@ class CausalLM:
     @property
     def _filler(self) -> int:
         return int(self.net.generation_config.pad_token_id)
-
-
-def _replace(net: nn.Module, old: nn.Parameter, new: nn.Parameter) -> None:
-    """Put a weight in the place of another, wherever it is used: word vectors may serve at both ends."""
-    for part in net.modules():
-        for name, value in list(part.named_parameters(recurse=False)):
-            if value is old:
-                setattr(part, name, new)
 
 
 def load_causal(card: Card, files: Mapping[str, Path], size: int, device: str) -> CausalLM:

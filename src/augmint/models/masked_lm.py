@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,19 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.functional import normalize
 
 from augmint.core.types import F32, I64, Bool
 from augmint.models import hub
 from augmint.models.cards import Card
 from augmint.models.devices import pick_device
-from augmint.models.inputs import BATCH, run
+from augmint.models.inputs import BATCH
+from augmint.models.language import exactly
 from augmint.models.lookup import get_card
 from augmint.models.masked_tuning import tune
-from augmint.models.packing import BLOCK, blockwise, is_packable, packed
-from augmint.models.text import STEP, buckets, load_folder, widened
-from augmint.models.thin import labels_of, merged
+from augmint.models.packing import BLOCK, filled, is_packable, is_steady, packs, states
+from augmint.models.text import buckets, load_folder, pad
+from augmint.models.thin import labels_of, tuned
 from augmint.models.tiny_text import assemble
-
-PACKED, COARSE = 32, 16
-"""Texts of a batch, and steps of its width, where padding is left out (`models.packing`) and costs next to nothing."""
 
 Row = list[int]
 """Token numbers of one text, the marks at its ends among them."""
@@ -50,7 +48,7 @@ class MaskedLM:
         tokenizer: transformers' fast tokenizer.
         net: transformers' network with a masked-LM head.
         device: where ``net`` lives.
-        learned: what `models.masked_tuning` learned on top, as arrays: products of thin matrices, label vectors.
+        labels: (k, d) vectors of labels, for a network that has learned such (CBERT).
     """
 
     name: str
@@ -58,17 +56,12 @@ class MaskedLM:
     tokenizer: Any = field(repr=False)
     net: Any = field(repr=False)
     device: str = "cpu"
-    learned: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
-        # One weight matrix each, put together once: a text would have other bits if it were done in each batch.
-        object.__setattr__(self, "_weights", merged(self.net, self.learned))
-        object.__setattr__(self, "_labels", labels_of(self.net, self.learned))
-        object.__setattr__(self, "_lists", {})
+    labels: Tensor | None = field(default=None, repr=False)
+    _lists: dict[bytes, Shortlist] = field(default_factory=dict, init=False, repr=False)
 
     def with_learned(self, learned: Mapping[str, np.ndarray]) -> MaskedLM:
-        """The same network with what was learned on top; nothing of it is copied but the matrices that change."""
-        return replace(self, learned=learned)
+        """The same network with what `models.masked_tuning` learned on top; only what changes is copied."""
+        return replace(self, net=tuned(self.net, learned), labels=labels_of(self.net, learned))
 
     def tune(
         self, rows: Sequence[Row], free: Sequence[Row], rng: np.random.Generator, **options: Any
@@ -81,14 +74,10 @@ class MaskedLM:
         """Of the card."""
         return "masked-lm"
 
-    @property
-    def _batch(self) -> int:
-        """Texts of a batch. Where padding costs little, many: a batch that is not full costs little, too."""
-        return PACKED if self._packs else BATCH
-
-    @property
-    def _packs(self) -> bool:
-        return self.device == "cpu" and is_packable(self.net)
+    @cached_property
+    def _steady(self) -> bool:
+        """Whether products of the body may have any number of rows."""
+        return is_steady(self.net.base_model, self.device)
 
     @cached_property
     def positions(self) -> int:
@@ -128,13 +117,13 @@ class MaskedLM:
         own = self.net.get_input_embeddings().weight.float()
         count = len(self.words)
         own = own[:count] if len(own) >= count else torch.cat([own, own.new_zeros(count - len(own), own.shape[1])])
-        return normalize(own - own.mean(0), dim=1)
+        return F.normalize(own - own.mean(0), dim=1)
 
     def vector(self, tokens: Sequence[int]) -> F32:
         """(d,) of unit length: the mean of the `vectors` of a word's tokens; zeros for none."""
         if not tokens:
             return np.zeros(self.vectors.shape[1], np.float32)
-        mean: F32 = normalize(self.vectors[list(tokens)].mean(0), dim=0).cpu().numpy()
+        mean: F32 = F.normalize(self.vectors[list(tokens)].mean(0), dim=0).cpu().numpy()
         return mean
 
     def cut(self, texts: Sequence[str], rooms: Sequence[int] | None = None) -> list[tuple[Row, list[tuple[int, int]]]]:
@@ -166,10 +155,8 @@ class MaskedLM:
                 that has learned such vectors.
         """
 
-        def heads(x: Tensor, depth: int, pulls: Tensor | None) -> Tensor:
-            return self.scores(x, depth, labels is not None)
-
-        found = self._run(rows, places, labels, heads, (len(self.words),))
+        short = self._shortlist(np.ones(len(self.words), np.bool_))
+        found = self._answers(rows, places, labels, lambda states, _: self._scored(states, short), (len(self.words),))
         return [np.asarray(row, np.float32) for row in found]
 
     def best(
@@ -198,92 +185,93 @@ class MaskedLM:
         short = self._shortlist(np.ones(len(self.words), np.bool_) if allowed is None else allowed)
         count = min(count, len(short.tokens))
 
-        def heads(x: Tensor, depth: int, pulls: Tensor | None) -> Tensor:
-            scores, asked = self._listed(x, depth, labels is not None, short)
+        def likeliest(states: Tensor, pulls: Tensor | None) -> Tensor:
+            scores = self._scored(states, short)
             if pulls is not None:
-                own = pulls[asked]
-                scores += blockwise(F.pad(own, (0, 0, 0, -len(own) % BLOCK)), short.vectors, None)
+                scores += F.linear(pulls, short.vectors)
             top = scores.topk(count, dim=-1)
-            found = torch.stack([top.indices.float(), top.values - scores.logsumexp(-1, keepdim=True)], -2)
-            answers = found.new_zeros(*asked.shape, 2, count)
-            answers[asked] = found[: int(asked.sum())]
-            return answers
+            # As float32, which holds whole numbers up to 2^24.
+            return torch.stack([top.indices.float(), top.values - scores.logsumexp(-1, keepdim=True)], 1)
 
-        found = self._run(rows, places, labels, heads, (2, count), near)
+        found = self._answers(rows, places, labels, likeliest, (2, count), near)
         return [(short.tokens[row[:, 0].astype(np.int64)], np.ascontiguousarray(row[:, 1])) for row in found]
 
     def _shortlist(self, allowed: Bool) -> Shortlist:
         """The rows of the decoder that are asked for, gathered once."""
         key = allowed.tobytes()
-        known: dict[bytes, Shortlist] = self._lists  # type: ignore[attr-defined]
-        if key not in known:
+        if key not in self._lists:
             tokens = np.flatnonzero(allowed)
             at = torch.from_numpy(tokens).to(self.device)
             last = self.net.get_output_embeddings()
             bias = None if last.bias is None else last.bias[at]
-            known[key] = Shortlist(tokens, at, last.weight[at], bias, self.vectors[at])
-        return known[key]
+            self._lists[key] = Shortlist(tokens, at, last.weight[at], bias, self.vectors[at])
+        return self._lists[key]
 
-    def _listed(self, x: Tensor, depth: int, labelled: bool, short: Shortlist) -> tuple[Tensor, Tensor]:
-        """(m, listed) scores of the listed tokens, and (n, depth) True at the places that are asked for.
-
-        The first of the m rows are those places, from left to right; m is a multiple of BLOCK.
-        """
-        asked = x[:, 2, :depth] > 0
-        stop = self.net.get_output_embeddings().register_forward_pre_hook(_reached)
-        try:
-            scores = self.scores(x, depth, labelled)[asked]  # a head that does without that module
-            scores = F.pad(scores, (0, 0, 0, -len(scores) % BLOCK))[:, short.at]
-        except _ReachedError as reached:
-            states = reached.states[asked]
-            scores = blockwise(F.pad(states, (0, 0, 0, -len(states) % BLOCK)), short.weight, short.bias)
-        finally:
-            stop.remove()
-        return scores.float(), asked
-
-    def _run(
+    def _answers(
         self,
         rows: Sequence[Row],
         places: Sequence[Row],
         labels: Sequence[int] | None,
-        heads: Callable[[Tensor, int, Tensor | None], Tensor],
+        finish: Callable[[Tensor, Tensor | None], Tensor],
         shape: tuple[int, ...],
         near: Sequence[F32] | None = None,
     ) -> list[F32]:
-        """``heads`` of each row; the shapes of a batch depend on a row's own form only."""
-        out = [np.empty((len(at), *shape), np.float32) for at in places]
-        for width, depth, some in self._batches(rows, places):
-            batch = self.pack([rows[i] for i in some], [places[i] for i in some], width)
-            if labels is not None:
-                batch[:, 3, 0] = torch.tensor([labels[i] for i in some])
-            pulls = None if near is None else self._pulls([near[i] for i in some], depth)
+        """(k, *shape) of each text: ``finish`` of the states at its places, BLOCK of them at a time."""
+        ends = np.cumsum([0, *map(len, places)])
+        found: F32 = np.empty((int(ends[-1]), *shape), np.float32)
+        if len(found):
+            pulls = None if near is None else torch.from_numpy(np.concatenate([x for x in near if len(x)]))
+            with exactly():
+                states = self._states(rows, places, labels)
+                for start in range(0, len(found), BLOCK):
+                    own = None if pulls is None else filled(pulls[start : start + BLOCK].to(self.device), steady=False)
+                    some = finish(filled(states[start : start + BLOCK], steady=False), own)
+                    found[start : start + BLOCK] = some[: len(found) - start].float().cpu().numpy()
+        return [found[start:end] for start, end in pairwise(ends)]
 
-            def answer(x: Tensor, depth: int = depth, pulls: Tensor | None = pulls) -> Tensor:
-                return heads(x, depth, pulls)
+    def _states(self, rows: Sequence[Row], places: Sequence[Row], labels: Sequence[int] | None) -> Tensor:
+        """(K, d): what the body makes of all places, text by text; each text's bitwise independent of the others."""
+        ends = np.cumsum([0, *map(len, places)])
+        wanted = [row for row, at in enumerate(places) if at]
+        lengths = [len(rows[row]) for row in wanted]
+        packable = is_packable(self.net.base_model, self.device)
+        found, order = [], []
+        for width, some in ((0, pack) for pack in packs(lengths)) if packable else buckets(lengths, self.positions):
+            own = [wanted[i] for i in some]
+            vectors = None if labels is None or self.labels is None else self.labels[[labels[row] for row in own]]
+            given = [rows[row] for row in own], [places[row] for row in own], vectors
+            found.append(self._packed(*given) if packable else self._padded(*given, width))
+            order += [np.arange(ends[row], ends[row + 1]) for row in own]
+        return torch.cat(found)[torch.from_numpy(np.argsort(np.concatenate(order)))]
 
-            scores = run(answer, batch, self.device, self._batch)
-            for i, row in zip(some, scores, strict=True):
-                out[i] = row[: len(places[i])]
-        return out
+    def _packed(self, rows: Sequence[Row], places: Sequence[Row], vectors: Tensor | None) -> Tensor:
+        starts = np.cumsum([0, *map(len, rows)])[:-1]
+        asked = np.concatenate([start + np.asarray(at) for start, at in zip(starts, places, strict=True)])
+        return states(self.net.base_model, rows, self._steady, vectors=vectors, asked=torch.from_numpy(asked))
 
-    def _pulls(self, near: Sequence[F32], depth: int) -> Tensor:
-        """(batch, depth, d), zeros where there is no vector."""
-        pulls = torch.zeros(self._batch, depth, self.vectors.shape[1])
-        for pull, own in zip(pulls, near, strict=False):  # the batch is full, the texts may be fewer
-            pull[: len(own)] = torch.from_numpy(own)
-        return pulls.to(self.device)
+    def _padded(self, rows: Sequence[Row], places: Sequence[Row], vectors: Tensor | None, width: int) -> Tensor:
+        """In a batch of always BATCH rows, of which the last fills the free places."""
+        full = [*range(len(rows)), *[len(rows) - 1] * (BATCH - len(rows))]
+        x = pad([rows[i] for i in full], width, self.tokenizer.pad_token_id).to(self.device)
+        given: dict[str, Any] = {"input_ids": x[:, 0]}
+        if vectors is not None:
+            given = {"inputs_embeds": self.net.get_input_embeddings()(x[:, 0]) + vectors[full][:, None]}
+        out: Tensor = self.net.base_model(attention_mask=x[:, 1], **given)[0]
+        return torch.cat([own[torch.tensor(at)] for own, at in zip(out, places, strict=False)])
 
-    def _batches(self, rows: Sequence[Row], places: Sequence[Row]) -> Iterator[tuple[int, int, list[int]]]:
-        """(width, depth, rows) of each batch; texts without places are in none."""
-        step = COARSE if self._packs else STEP
-        members: dict[int, list[int]] = {}
-        for row, at in enumerate(places):
-            if at:
-                width = widened(len(rows[row]), self.positions, step)
-                members.setdefault(deep(len(at), width), []).append(row)
-        for depth, some in sorted(members.items()):
-            for width, at in buckets([len(rows[row]) for row in some], self.positions, step, self._batch):
-                yield width, min(depth, width), [some[i] for i in at]
+    def _scored(self, states: Tensor, short: Shortlist) -> Tensor:
+        """(BLOCK, listed) float32 scores of the listed tokens."""
+        stop = self.net.get_output_embeddings().register_forward_pre_hook(_reached)
+        try:
+            with handing(self.net.base_model, states[None]):
+                scores = self.net(input_ids=torch.zeros(1, len(states), dtype=torch.int64, device=self.device)).logits
+            scores = scores[0][:, short.at]  # a head that does without that module
+        except _ReachedError as reached:
+            scores = F.linear(reached.states[0], short.weight, short.bias)
+        finally:
+            stop.remove()
+        listed: Tensor = scores.float()
+        return listed
 
     def pack(self, rows: Sequence[Row], places: Sequence[Row], width: int) -> Tensor:
         """(n, 4, width): tokens, which are real, places counted from 1 with 0 for none, label."""
@@ -295,40 +283,25 @@ class MaskedLM:
             row[2, : len(at)] = np.add(at, 1)
         return torch.from_numpy(packed)
 
-    def scores(
-        self, x: Tensor, depth: int, labelled: bool = False, weights: Mapping[str, Tensor] | None = None
-    ) -> Tensor:
-        """(n, depth, v): scores of the vocabulary at the first ``depth`` places; x (n, 4, T) as `pack` makes it.
+    def scores(self, x: Tensor, depth: int, labelled: bool, weights: Mapping[str, Tensor]) -> Tensor:
+        """(n, depth, v): scores of the vocabulary at the first ``depth`` places, to train with.
 
-        ``weights``: in place of those that were put together, for training.
+        Args:
+            x: (n, 4, T) as `pack` makes it.
+            depth: most places of a text.
+            labelled: whether a label's vector is added to every word vector.
+            weights: what is learned, in place of the network's own, and "labels".
         """
-        tokens, real, asked = x[:, 0], x[:, 1], x[:, 2, :depth] > 0
+        tokens, real = x[:, 0], x[:, 1]
         places = (x[:, 2, :depth] - 1).clamp(min=0)
-        if self._packs and torch.is_inference_mode_enabled():
-            inside = packed(self.net, real > 0, places, asked)
-        else:
-            real[:, 0] = 1  # a row without any token (filling of a batch) would be 0 / 0 in the attention
-            inside = states_at(self.net, places)
-        weights = self._weights if weights is None else weights  # type: ignore[attr-defined]
-        given: dict[str, Any] = {"attention_mask": real}
+        given: dict[str, Any] = {"attention_mask": real, "input_ids": tokens}
         if labelled:
-            vectors = weights.get("labels", self._labels)  # type: ignore[attr-defined]
-            given["inputs_embeds"] = self.net.get_input_embeddings()(tokens) + vectors[x[:, 3, :1]]
-        else:
-            given["input_ids"] = tokens
+            del given["input_ids"]
+            given["inputs_embeds"] = self.net.get_input_embeddings()(tokens) + weights["labels"][x[:, 3, :1]]
         own = {name: value for name, value in weights.items() if name != "labels"}
-        with inside:
-            out = torch.func.functional_call(self.net, own, (), given) if own else self.net(**given)
-        scores: Tensor = out.logits
+        with states_at(self.net, places):
+            scores: Tensor = torch.func.functional_call(self.net, own, (), given).logits
         return scores
-
-
-def deep(count: int, width: int) -> int:
-    """Places of a batch for a text with so many: one, or half its width, or all of it.
-
-    Few forms, so that texts of one width mostly share batches: a place that nobody asked for costs next to nothing.
-    """
-    return 1 if count == 1 else width // 2 if count <= width // 2 else width
 
 
 @dataclass(frozen=True, eq=False)
@@ -353,6 +326,18 @@ class _ReachedError(Exception):
 def _reached(module: Any, args: Any) -> None:
     """A hook that stops a network in front of its decoder, which is then applied to some tokens alone."""
     raise _ReachedError(args[0])
+
+
+@contextmanager
+def handing(body: Any, states: Tensor) -> Iterator[None]:
+    """Inside, the body of a network hands on these states, whatever it is given."""
+    from transformers.modeling_outputs import BaseModelOutput
+
+    body.forward = lambda *args, **given: BaseModelOutput(last_hidden_state=states)
+    try:
+        yield
+    finally:
+        del body.forward
 
 
 @contextmanager

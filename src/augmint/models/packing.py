@@ -1,124 +1,150 @@
-"""The body of a BERT over the real tokens of a batch alone: no arithmetic on padding but in the attention.
+"""The body of a BERT over the tokens of many texts in one array: nothing is padded, nothing masked.
 
-Between attentions the tokens of all texts lie in one (m, d) array, m a multiple of BLOCK. Matrices are applied to
-blocks of exactly BLOCK rows, since kernels choose their order of summation by the number of rows: so a token has the
-same bits wherever it lies and whatever lies beside it. Of the last layer only the places that are asked for are worked
-out.
-
-Of a padded batch of short texts a third to a half is padding.
+The m tokens of a pack lie in one (m, d) array, texts of equal length side by side. Attention looks at the texts of one
+length together; all else treats each token alone. So that a token has the same bits whatever lies beside it, matrices
+are applied to exactly BLOCK rows at a time, since kernels choose their order of summation by the number of rows; or
+to any number from FEWEST to TOKENS, where a trial of this machine's kernels shows that no row's bits tell it. After
+the last layer's attention only the places that are asked for are worked out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.functional import linear
 
 BLOCK = 64
 """Rows that a matrix is applied to at a time."""
+
+TOKENS = 512
+"""Rows of a product, at most, about: more are no quicker for each."""
+
+FEWEST = 16
+"""Rows of the smallest product that is as good as any other."""
+
+PACK = 2048
+"""Tokens of a pack, about."""
 
 FAMILIES = frozenset({"BertModel", "RobertaModel", "XLMRobertaModel", "CamembertModel"})
 """Bodies with these names have layers of one build: attention, LayerNorm, two dense maps, LayerNorm."""
 
 
-def is_packable(net: Any) -> bool:
-    """Whether the network's body is one that is known here."""
-    return type(net.base_model).__name__ in FAMILIES and not net.config.is_decoder
+def is_packable(body: Any, device: str) -> bool:
+    """Whether a network's body is one that is known here, on a CPU."""
+    return device == "cpu" and type(body).__name__ in FAMILIES and not body.config.is_decoder
 
 
-def blockwise(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """(m, inputs) -> (m, outputs), BLOCK rows at a time; m a multiple of BLOCK."""
-    out = rows.new_empty(len(rows), len(weight))
-    for at in range(0, len(rows), BLOCK):
-        out[at : at + BLOCK] = F.linear(rows[at : at + BLOCK], weight, bias)
-    return out
+def is_steady(net: nn.Module, device: str) -> bool:
+    """Whether a row of a product with any of the network's matrices has the same bits among any number of rows.
+
+    From FEWEST rows on; below, kernels differ everywhere. It holds for float32 on CPUs with one thread that were seen;
+    it is tried with this machine's kernels on random rows, which costs as much as a few texts.
+    """
+    shapes = {tuple(layer.weight.shape) for layer in net.modules() if isinstance(layer, nn.Linear)}
+    kind = next((value.dtype for value in net.parameters()), torch.float32)
+    return bool(shapes) and device == "cpu" and _steady(frozenset(shapes), kind, torch.get_num_threads())
 
 
-def filled(at: Tensor, nothing: int) -> Tensor:
-    """Indices filled up to a multiple of BLOCK with ``nothing``, the index of a row of zeros."""
-    return torch.cat([at, at.new_full((-len(at) % BLOCK,), nothing)])
+@functools.cache
+def _steady(shapes: frozenset[tuple[int, int]], kind: torch.dtype, threads: int) -> bool:
+    rng = np.random.default_rng(0)
+    for outputs, inputs in sorted(shapes):
+        weight, bias, rows = (
+            torch.from_numpy(rng.standard_normal(shape, np.float32)).to(kind)
+            for shape in ((outputs, inputs), outputs, (TOKENS, inputs))
+        )
+        whole = linear(rows, weight, bias)
+        for count in (FEWEST, FEWEST + 1, 24, 37, 63, 100, 130, 256, 333):
+            if not torch.equal(linear(rows[-count:].clone(), weight, bias), whole[-count:]):
+                return False
+    return True
 
 
-@contextmanager
-def packed(net: Any, real: Tensor, places: Tensor, asked: Tensor) -> Iterator[None]:
-    """Inside, the network's body hands on (n, k, d) states at places alone.
+def packs(lengths: Sequence[int], tokens: int = PACK) -> Iterator[list[int]]:
+    """Texts of each pack, the shortest first; a text of more tokens is a pack of its own."""
+    pack: list[int] = []
+    total = 0
+    for text in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if pack and total + lengths[text] > tokens:
+            yield pack
+            pack, total = [], 0
+        pack.append(text)
+        total += lengths[text]
+    if pack:
+        yield pack
+
+
+def states(
+    body: Any,
+    rows: Sequence[Sequence[int]],
+    steady: bool,
+    *,
+    types: Sequence[Sequence[int]] | None = None,
+    vectors: Tensor | None = None,
+    asked: Tensor | None = None,
+) -> Tensor:
+    """(m, d) last states of the tokens of a pack, or (k, d) of some.
 
     Args:
-        net: a network that `is_packable`.
-        real: (n, T) True at the tokens of a text.
-        places: (n, k) positions.
-        asked: (n, k) True where a position is one; the states of others are zeros.
+        body: one that `is_packable`.
+        rows: token numbers of each text, the shortest first.
+        steady: whether products may have any number of rows.
+        types: for texts that are pairs, which of the two each token is of.
+        vectors: (texts, d) added to every word vector of a text.
+        asked: (k,) which of the m tokens.
     """
-    from transformers.modeling_outputs import BaseModelOutput
-
-    body = net.base_model
-
-    def forward(input_ids: Any = None, inputs_embeds: Any = None, **others: Any) -> Any:
-        return BaseModelOutput(last_hidden_state=_states(body, input_ids, inputs_embeds, real, places, asked))
-
-    body.forward = forward
-    try:
-        yield
-    finally:
-        del body.forward
-
-
-def _states(body: Any, input_ids: Any, inputs_embeds: Any, real: Tensor, places: Tensor, asked: Tensor) -> Tensor:
-    x: Tensor = body.embeddings(input_ids=input_ids, inputs_embeds=inputs_embeds)
-    n, width, d = x.shape
-    tokens = filled(real.flatten().nonzero()[:, 0], n * width)
-    own = (places + width * torch.arange(n, device=places.device)[:, None])[asked]
-    chosen = filled(own, n * width)
-    seen = real.clone()
-    seen[:, 0] = True  # a text of no tokens (filling of a batch) would be 0 / 0 in the attention
-    rows = _taken(x.flatten(0, 1), tokens)
+    lengths = [len(row) for row in rows]
+    tokens = torch.tensor([token for row in rows for token in row])
+    second = torch.zeros_like(tokens) if types is None else torch.tensor([mark for row in types for mark in row])
+    first = getattr(body.embeddings, "padding_idx", -1) + 1
+    places = torch.cat([torch.arange(first, first + length) for length in lengths])
+    given: dict[str, Any] = {"input_ids": tokens[None]}
+    if vectors is not None:
+        words = body.get_input_embeddings()(tokens) + vectors.repeat_interleave(torch.tensor(lengths), 0)
+        given = {"inputs_embeds": words[None]}
+    x = body.embeddings(**given, position_ids=places[None], token_type_ids=second[None])[0]
+    widths = sorted(set(lengths))
+    groups = [(lengths.count(width), width) for width in widths]
     layers = list(body.encoder.layer)
+    x = filled(x, steady)
     for layer in layers[:-1]:
-        rows = _layer(layer, rows, rows, tokens, tokens, seen)
-    last = _taken(_spread(rows, tokens, n * width), chosen)
-    last = _layer(layers[-1], last, rows, chosen, tokens, seen)
-    out = x.new_zeros(n, places.shape[1], d)
-    out[asked] = last[: len(own)]
-    return out
+        x = _layer(layer, x, groups, steady)
+    return _layer(layers[-1], x, groups, steady, asked)[: len(tokens) if asked is None else len(asked)]
 
 
-def _layer(layer: Any, rows: Tensor, all_rows: Tensor, at: Tensor, tokens: Tensor, seen: Tensor) -> Tensor:
-    """One layer for the rows at ``at``, which look at all rows."""
-    attention, n, width = layer.attention.self, *seen.shape
-    heads = attention.num_attention_heads
-
-    def seat(dense: Any, x: Tensor, places: Tensor) -> Tensor:
-        spread = _spread(blockwise(x, dense.weight, dense.bias), places, n * width)
-        return spread.view(n, width, heads, -1).transpose(1, 2)
-
-    mixed = F.scaled_dot_product_attention(
-        seat(attention.query, rows, at),
-        seat(attention.key, all_rows, tokens),
-        seat(attention.value, all_rows, tokens),
-        attn_mask=seen[:, None, None, :].expand(n, 1, width, width),
-    )
-    mixed = _taken(mixed.transpose(1, 2).reshape(n * width, -1), at)
-    out = layer.attention.output
-    rows = out.LayerNorm(blockwise(mixed, out.dense.weight, out.dense.bias) + rows)
-    inner = layer.intermediate
-    wide = inner.intermediate_act_fn(blockwise(rows, inner.dense.weight, inner.dense.bias))
-    out = layer.output
-    rows = out.LayerNorm(blockwise(wide, out.dense.weight, out.dense.bias) + rows)
-    return rows
+def filled(rows: Tensor, steady: bool) -> Tensor:
+    """Rows, and rows of zeros up to a number that a product may have."""
+    missing = max(0, FEWEST - len(rows)) if steady else -len(rows) % BLOCK
+    return F.pad(rows, (0, 0, 0, missing)) if missing else rows
 
 
-def _taken(rows: Tensor, at: Tensor) -> Tensor:
-    """The rows at these indices, zeros where an index is one past the end."""
-    taken = rows[at.clamp(max=len(rows) - 1)]
-    return torch.where((at < len(rows))[:, None], taken, 0.0)
+def parts(rows: Tensor, steady: bool) -> Sequence[Tensor]:
+    """Rows that are `filled`, as many at a time as a product may have."""
+    return rows.chunk(-(-len(rows) // (TOKENS if steady else BLOCK)))
 
 
-def _spread(rows: Tensor, at: Tensor, count: int) -> Tensor:
-    """(count, d): the rows where they belong, zeros elsewhere; rows one past the end are left out."""
-    out = rows.new_zeros(count + 1, rows.shape[1])
-    out[at] = rows
-    return out[:count]
+def _layer(layer: Any, x: Tensor, groups: list[tuple[int, int]], steady: bool, asked: Tensor | None = None) -> Tensor:
+    """One layer, (m, d) -> (m, d), or (k, d) of the tokens that are asked for; both filled."""
+    attention = layer.attention.self
+    maps = (attention.query, attention.key, attention.value)
+    seats = [torch.cat([linear(part, own.weight, own.bias) for part in parts(x, steady)]) for own in maps]
+    mixed = torch.zeros_like(x)
+    start = 0
+    for texts, width in groups:
+        own = slice(start, start + texts * width)
+        q, k, v = (seat[own].view(texts, width, attention.num_attention_heads, -1).transpose(1, 2) for seat in seats)
+        mixed[own] = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(texts * width, -1)
+        start = own.stop
+    if asked is not None:
+        mixed, x = filled(mixed[asked], steady), filled(x[asked], steady)
+    out = []
+    for part, before in zip(parts(mixed, steady), parts(x, steady), strict=True):
+        rows = layer.attention.output(part, before)
+        out.append(layer.output(layer.intermediate(rows), rows))
+    return torch.cat(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import linear, normalize
+from torch import Tensor
+from torch.nn.functional import normalize
 
 from augmint.core.errors import DataError, ModelError
 from augmint.core.protocols import Encoder
@@ -23,16 +22,12 @@ from augmint.models import hub
 from augmint.models.cards import Card
 from augmint.models.devices import pick_device
 from augmint.models.inputs import BATCH, Items, as_samples, run
+from augmint.models.packing import FEWEST, TOKENS, is_packable, is_steady, packs
+from augmint.models.packing import states as packed_states
 from augmint.numerics.texts import texts_of
 
 STEP = 8
 """Widths of padded batches are multiples of this many tokens."""
-
-TOKENS = 512
-"""Tokens of a batch, about: more are no quicker for each."""
-
-FEWEST = 16
-"""Tokens of the smallest batch that is as good as any other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +41,9 @@ class TextEncoder(Encoder):
         embed: (n, 3, T) token numbers, mask of 0 and 1, and which text of a pair -> (n, d) of unit length.
         dims: d.
         device: where ``embed`` lives.
-        steady: whether a text's row has the same bits in batches of any size (`products_are_steady`).
+        steady: whether a text's row has the same bits in batches of any size (`packing.is_steady`).
+        body: the network inside ``embed``, where it is one that packs are made for; None elsewhere.
+        pooling: how ``embed`` makes one row of a text's tokens.
     """
 
     name: str
@@ -56,6 +53,8 @@ class TextEncoder(Encoder):
     dims: int
     device: str = "cpu"
     steady: bool = False
+    body: Any = field(default=None, repr=False)
+    pooling: str = "mean"
 
     @property
     def space(self) -> str:
@@ -65,8 +64,9 @@ class TextEncoder(Encoder):
     def encode(self, samples: Items) -> F32:
         """(n, d) float32 rows of unit length, bitwise independent of their neighbours in the batch.
 
-        Texts of equal length share a batch, so nothing is ever padded or masked. How many do is free where a row's
-        bits do not show it; elsewhere it is always BATCH, a text repeated where there are fewer.
+        Nothing is padded or masked: texts share a pack, or, where the network is not one for packs, those of equal
+        length share a batch. How many do is free where a row's bits do not show it; elsewhere it is always BATCH, a
+        text repeated where there are fewer.
         Raises DataError for content that is neither a string nor two strings by name.
         """
         texts = [texts_of(sample) for sample in as_samples(samples)]
@@ -74,14 +74,32 @@ class TextEncoder(Encoder):
         if not texts:
             return rows
         tokens, types = cut(self.tokenizer, texts, self.size)
-        for width, members in equals([len(ids) for ids in tokens], TOKENS if self.steady else 0):
-            fewest = -(-FEWEST // width) if self.steady else BATCH
+        lengths = [len(ids) for ids in tokens]
+        if self.body is not None and min(lengths):
+            for some in packs(lengths):
+                second = [types[i] for i in some] if types else None
+                with torch.inference_mode():
+                    states = packed_states(self.body, [tokens[i] for i in some], steady=self.steady, types=second)
+                    rows[some] = self._rows(states.float(), [lengths[i] for i in some]).numpy()
+            return rows
+        for width, members in equals(lengths, TOKENS if self.steady else 0):
+            fewest = -(-FEWEST // max(width, 1)) if self.steady else BATCH
             filled = [*members, *members[-1:] * (fewest - len(members))]
             batch = pad([tokens[i] for i in filled], width, 0)
             if types:
                 batch = torch.cat([batch, pad([types[i] for i in filled], width, 0)[:, :1]], 1)
             rows[members] = run(self.embed, batch, self.device, len(filled))[: len(members)]
         return rows
+
+    def _rows(self, states: Tensor, lengths: list[int]) -> Tensor:
+        """(n, d) of the states (m, d) of the tokens of texts, of which those of equal length lie side by side."""
+        out, start = [], 0
+        for width in sorted(set(lengths)):
+            texts = lengths.count(width)
+            own = states[start : start + texts * width].view(texts, width, -1)
+            out.append(of_tokens(own, torch.ones(texts, width, dtype=torch.int64), self.pooling))
+            start += texts * width
+        return torch.cat(out)
 
 
 def equals(lengths: list[int], tokens: int) -> Iterator[tuple[int, list[int]]]:
@@ -93,32 +111,6 @@ def equals(lengths: list[int], tokens: int) -> Iterator[tuple[int, list[int]]]:
         together = max(BATCH, tokens // max(width, 1))
         for start in range(0, len(rows), together):
             yield width, rows[start : start + together]
-
-
-def products_are_steady(net: nn.Module, device: str) -> bool:
-    """Whether a row of a product with any of the network's matrices has the same bits among any number of rows.
-
-    From FEWEST rows on; below, kernels differ everywhere. It holds for float32 on CPUs with one thread that were seen;
-    it is tried with this machine's kernels on random rows, which costs as much as a few texts.
-    """
-    shapes = {tuple(layer.weight.shape) for layer in net.modules() if isinstance(layer, nn.Linear)}
-    kind = next((value.dtype for value in net.parameters()), torch.float32)
-    return bool(shapes) and device == "cpu" and _steady(frozenset(shapes), kind, torch.get_num_threads())
-
-
-@functools.cache
-def _steady(shapes: frozenset[tuple[int, int]], kind: torch.dtype, threads: int) -> bool:
-    rng = np.random.default_rng(0)
-    for outputs, inputs in sorted(shapes):
-        weight, bias, rows = (
-            torch.from_numpy(rng.standard_normal(shape, np.float32)).to(kind)
-            for shape in ((outputs, inputs), outputs, (TOKENS, inputs))
-        )
-        whole = linear(rows, weight, bias)
-        for count in (FEWEST, FEWEST + 1, 24, 37, 63, 100, 130, 256, 333):
-            if not torch.equal(linear(rows[-count:].clone(), weight, bias), whole[-count:]):
-                return False
-    return True
 
 
 def cut(tokenizer: Any, texts: Sequence[tuple[str, ...]], size: int) -> tuple[list[list[int]], list[list[int]]]:
@@ -185,6 +177,11 @@ def pooled(net: Any, x: Tensor, pooling: str = "mean") -> Tensor:
     mask[:, 0] = 1
     second = {"token_type_ids": x[:, 2]} if x.shape[1] > 2 else {}
     states: Tensor = net(input_ids=tokens, attention_mask=mask, **second).last_hidden_state.float()
+    return of_tokens(states, mask, pooling)
+
+
+def of_tokens(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
+    """(n, d) of unit length, of states (n, T, d) and the mask (n, T) of the real tokens."""
     if pooling == "mean":
         row = (states * (mask / mask.sum(1, keepdim=True))[:, :, None]).sum(1)
     elif pooling == "max":
@@ -206,8 +203,8 @@ def load_text(card: Card, size: int, *, path: str | None, device: str) -> TextEn
     def embed(x: Tensor) -> Tensor:
         return pooled(net, x, space.call)
 
-    steady = products_are_steady(net, device)
-    return TextEncoder(card.tag, size, tokenizer, embed, space.dims, device, steady)
+    body = net if is_packable(net, device) else None
+    return TextEncoder(card.tag, size, tokenizer, embed, space.dims, device, is_steady(net, device), body, space.call)
 
 
 def load_body(files: dict[str, Path], dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:

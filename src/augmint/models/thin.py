@@ -7,6 +7,7 @@ replaces it; ``labels`` (k, d) is for label-conditioned models.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,24 @@ def merged(net: nn.Module, learned: Mapping[str, np.ndarray]) -> dict[str, Tenso
             given = weight.detach().float().cpu() + given @ down
         out[name.removesuffix(".up")] = given.to(weight.device, weight.dtype)
     return out
+
+
+def tuned(net: nn.Module, learned: Mapping[str, np.ndarray]) -> Any:
+    """A network with what was learned on top; nothing of it is copied but the matrices that change."""
+    copied = copy.deepcopy(net, {id(weight): weight for weight in net.parameters()})
+    for name, weight in merged(net, learned).items():
+        module, _, attribute = name.rpartition(".")
+        old = getattr(copied.get_submodule(module), attribute)
+        _replace(copied, old, nn.Parameter(weight, requires_grad=False))
+    return copied
+
+
+def _replace(net: nn.Module, old: nn.Parameter, new: nn.Parameter) -> None:
+    """Put a weight in the place of another, wherever it is used: word vectors may serve at both ends."""
+    for part in net.modules():
+        for name, value in list(part.named_parameters(recurse=False)):
+            if value is old:
+                setattr(part, name, new)
 
 
 def labels_of(net: nn.Module, learned: Mapping[str, np.ndarray]) -> Tensor | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Chance:
 
         ``tokens`` (c,) with their log-probabilities, the likeliest first.
         """
-        able = [i for i, token in enumerate(tokens.tolist()) if fits(token)][: self.top_k]
+        able = list(islice((i for i, token in enumerate(tokens.tolist()) if fits(token)), self.top_k))
         if not able:
             return None
         if self.temperature == 0:

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import ceil
 from typing import Any
 
@@ -185,5 +185,10 @@ def same_stem(word: str, other: str) -> bool:
     short, long = sorted((word, other), key=len)
     if len(short) >= 3 and long.startswith(short):
         return True
-    stem = ENDING.sub("", short)
-    return len(stem) >= 3 and stem == ENDING.sub("", long)
+    stem = _stem(short)
+    return len(stem) >= 3 and stem == _stem(long)
+
+
+@lru_cache(maxsize=2**16)
+def _stem(word: str) -> str:
+    return ENDING.sub("", word)

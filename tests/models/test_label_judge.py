@@ -69,6 +69,34 @@ def test_inference_gives_the_librarys_zero_shot_probabilities(tmp_path: Path, te
         np.testing.assert_allclose(row, [own[name] for name in said], atol=1e-5)
 
 
+def test_one_class_and_labels_that_differ_in_case_alone(tmp_path: Path) -> None:
+    folder = write_classifier(tmp_path / "mine", ("good", "Good", "bad"))
+    one = load_judge(folder, ("bad",))
+    assert isinstance(one, LabelJudge) and not one.hypotheses and not one.encode(samples()).any(), "log 1"
+    both, turned = (load_judge(folder, names).encode(samples()) for names in (("Good", "good"), ("good", "Good")))
+    assert np.array_equal(both, turned[:, ::-1]) and not np.array_equal(both, turned)
+    with pytest.raises(UsageError, match="without a label"):
+        load_judge(folder, ("GOOD", "bad"))
+
+
+def test_a_classifier_that_reads_the_last_token(tmp_path: Path) -> None:
+    """GPT-2 has no padding token, and asks for one as soon as it sees two texts."""
+    tokenizer = tokenizer_of("gpt2")
+    config = transformers.GPT2Config(
+        vocab_size=len(tokenizer), n_embd=32, n_layer=2, n_head=4, n_positions=64, id2label={0: "a", 1: "b"}
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = transformers.GPT2ForSequenceClassification(config).eval()
+    net.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    rows = load_judge(str(tmp_path), ("a", "b")).encode(samples()[:4])
+    for row, text in zip(rows, TEXTS, strict=False):
+        with torch.no_grad():
+            own = net(**tokenizer([text], return_tensors="pt")).logits[0].log_softmax(0)
+        np.testing.assert_allclose(row, own.numpy(), atol=1e-5)
+
+
 def test_labels_of_other_data_are_refused(tmp_path: Path) -> None:
     for labels, told in ((("LABEL_0", "LABEL_1"), "it has none"), (("good", "so-so"), "it has good, so-so")):
         folder = write_classifier(tmp_path / labels[0], labels)

@@ -91,10 +91,10 @@ def load_label_judge(name: str, classes: Sequence[str], device: str) -> LabelJud
 
     card, template = judge_card(name), _parts(name)[1]
     files = hub.find(card)
-    columns = _columns(_labels(files), classes, card.name)
+    columns, entailed = _columns(_labels(files), classes, card.name)
     tokenizer, net = load_folder(files, "AutoModelForSequenceClassification", getattr(torch, card.dtype))
     score = token_scores(net.to(device), tokenizer, card.space.size, device)
-    hypotheses = () if len(columns) == len(classes) > 1 else tuple(_said(template, label) for label in classes)
+    hypotheses = tuple(_said(template, label) for label in classes) if entailed else ()
     return LabelJudge(card.tag, card.space.size, score, columns, hypotheses)
 
 
@@ -114,15 +114,20 @@ def _labels(files: dict[str, Path]) -> list[str]:
     return [named[key] for key in sorted(named, key=int)]
 
 
-def _columns(labels: Sequence[str], classes: Sequence[str], name: str) -> tuple[int, ...]:
-    """Which outputs are the classes, or the one of entailment alone."""
-    known = {label.casefold(): i for i, label in enumerate(labels)}
-    if all(label.casefold() in known for label in classes):
-        return tuple(known[label.casefold()] for label in classes)
-    entailed = [i for label, i in known.items() if label.startswith("entail")]
+def _columns(labels: Sequence[str], classes: Sequence[str], name: str) -> tuple[tuple[int, ...], bool]:
+    """Which outputs are the classes; or the one of entailment alone, and True.
+
+    Case counts only where two classes or labels differ by nothing else.
+    """
+    for plain in (str, str.casefold):
+        known = {plain(label): i for i, label in enumerate(labels)}
+        asked = [plain(label) for label in classes]
+        if len(known) == len(labels) and len(set(asked)) == len(asked) and known.keys() >= set(asked):
+            return tuple(known[label] for label in asked), False
+    entailed = [i for i, label in enumerate(labels) if label.casefold().startswith("entail")]
     if entailed:
-        return (entailed[0],)
-    missing = next(label for label in classes if label.casefold() not in known)
+        return (entailed[0],), True
+    missing = next((label for label in classes if label.casefold() not in known), classes[0])
     raise UsageError(
         f"judge {name!r}, a classifier without a label {missing!r}",
         expected=f"labels named as the data's classes, or entailment; it has {', '.join(labels[:8]) or 'none'}",

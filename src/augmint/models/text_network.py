@@ -59,6 +59,11 @@ def token_scores(net: Any, tokenizer: Any, size: int, device: str) -> Callable[[
         device: where it lives.
     """
 
+    if net.config.pad_token_id is None:
+        net.config.pad_token_id = (
+            -1
+        )  # GPT-2 and the like look for the last token that is none; nothing here is filled up
+
     def logits(x: Tensor) -> Tensor:
         second = {"token_type_ids": x[:, 2]} if x.shape[1] > 2 else {}
         out: Tensor = net(input_ids=x[:, 0], attention_mask=x[:, 1], **second).logits

@@ -94,3 +94,21 @@ def write_modules(folder: Path, pooling: dict[str, Any], *, normalize: bool = Fa
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling/config.json").write_text(json.dumps({"word_embedding_dimension": 32, **pooling}))
     (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": most, "do_lower_case": False}))
+
+
+def write_classifier(folder: Path, labels: tuple[str, ...]) -> str:
+    """A BERT with a classification head and large weights; its path."""
+    tokenizer = tokenizer_of("bert")
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        id2label=dict(enumerate(labels)), label2id={label: i for i, label in enumerate(labels)},
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = transformers.BertForSequenceClassification(config)
+        for value in net.parameters():
+            if value.ndim > 1:
+                torch.nn.init.normal_(value, std=0.2)
+    net.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)

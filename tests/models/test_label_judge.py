@@ -15,26 +15,9 @@ from augmint.core.types import Sample
 from augmint.models import load_judge
 from augmint.models.label_judge import LabelJudge, check_labels, judge_card
 from augmint.models.text import TextEncoder
-from tiny_folders import tokenizer_of, write_folder
+from tiny_folders import tokenizer_of, write_classifier, write_folder
 
 TEXTS = ("the cat sat on a mat", "some old dog ran far away into dark woods", "it was hungry", "a cat", "")
-
-
-def write_classifier(folder: Path, labels: tuple[str, ...]) -> str:
-    tokenizer = tokenizer_of("bert")
-    config = transformers.BertConfig(
-        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-        id2label=dict(enumerate(labels)), label2id={label: i for i, label in enumerate(labels)},
-    )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net = transformers.BertForSequenceClassification(config)
-        for value in net.parameters():
-            if value.ndim > 1:
-                torch.nn.init.normal_(value, std=0.2)
-    net.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
 
 
 def samples() -> list[Sample]:

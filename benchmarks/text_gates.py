@@ -46,6 +46,12 @@ GATES: dict[str, Mapping[str, Any]] = {
     "meaning": {},
     "diversity": {},
 }
+TOGETHER = (
+    "consistency novelty",
+    "consistency novelty realism",
+    "consistency novelty meaning",
+    "consistency novelty realism meaning",
+)
 
 
 def rows_of(name: str) -> dict[str, list[Sample]]:
@@ -98,6 +104,7 @@ def measure(name: str, method: str, judge: Remembered, lm: Any) -> dict[str, Any
         "wrong": float(wrong.mean()),
         "gates": {},
     }
+    kept: dict[str, np.ndarray] = {}
     for gate_name, options in GATES.items():
         gate = build("gates", "gate", TABLE, gate_name, dict(options))
         if isinstance(gate, ContentGate):
@@ -107,6 +114,7 @@ def measure(name: str, method: str, judge: Remembered, lm: Any) -> dict[str, Any
             keep = gate.fit(known).select(fake, fake.take(np.arange(0)))[0]
         else:
             keep = gate.fit(known).keep(fake)
+        kept[gate_name] = keep
         out["gates"][gate_name] = {
             "rejected": float(1 - keep.mean()),
             "wrong_kept": float(wrong[keep].mean()) if keep.any() else None,
@@ -114,7 +122,18 @@ def measure(name: str, method: str, judge: Remembered, lm: Any) -> dict[str, Any
         }
         some = np.flatnonzero(~keep)[:4]
         out["gates"][gate_name]["examples"] = [[real[i % len(real)].content, children[i].content] for i in some]
+    out["together"] = {word: together(word, kept, wrong, fake.labels) for word in TOGETHER}
     return out
+
+
+def together(words: str, kept: Mapping[str, np.ndarray], wrong: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Several row gates at once, and the share of the class that they leave least of."""
+    keep = np.logical_and.reduce([kept[name] for name in words.split()])
+    return {
+        "rejected": float(1 - keep.mean()),
+        "wrong_kept": float(wrong[keep].mean()) if keep.any() else None,
+        "least_kept_of_a_class": float(min(keep[labels == c].mean() for c in np.unique(labels))),
+    }
 
 
 def main() -> None:

@@ -1,13 +1,23 @@
-"""Gates on the contents of texts: copies, and what has drifted from its parent."""
+"""Gates on the contents of texts: copies, what has drifted from its parent, and what reads badly."""
 
 from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+pytest.importorskip("transformers")
+
+from augmint.checks import check_content_gate
 from augmint.core.types import Latents, Sample
 from augmint.gates.copy import Copy
+from augmint.gates.fluency import Fluency
 from augmint.gates.meaning import Meaning
+from augmint.models import load_lm
+from tiny_folders import write_folder
 
 TEXTS = ("The cat sat.", "A dog ran, far away", "...", "", "it was hungry; it ate", "Straße nach Rom")
 
@@ -75,3 +85,72 @@ def test_meaning_looks_at_some_pairs_of_many_rows() -> None:
 def test_a_quantile_that_cannot_be() -> None:
     with pytest.raises(ValueError, match="quantile"):
         Meaning(quantile=1.0)
+
+
+class OneWordModel:
+    """A masked language model of four tokens that knows one probability each, whatever stands around; counts passes."""
+
+    mask = 9
+    words = ("the", "cat", "sat", "zq")
+
+    def __init__(self) -> None:
+        self.shown: list[list[int]] = []
+
+    def cut(self, texts: list[str], room: int = 0) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        found = []
+        for text in texts:
+            tokens, spans, at = [8], [(0, 0)], 0
+            for word in text.split():
+                at = text.index(word, at)
+                tokens.append(self.words.index(word))
+                spans.append((at, at + len(word)))
+                at += len(word)
+            found.append(([*tokens, 8], [*spans, (0, 0)]))
+        return found
+
+    def logits(self, rows: list[list[int]], places: list[list[int]]) -> list[np.ndarray]:
+        self.shown += rows
+        assert all(row[at] == self.mask for row, own in zip(rows, places, strict=True) for at in own)
+        odds = np.log(np.array([4.0, 2.0, 1.0, 1.0], np.float32))
+        return [np.tile(odds + 3, (len(own), 1)) for own in places]
+
+
+def test_fluency_is_the_mean_log_probability_of_hidden_tokens() -> None:
+    lm = OneWordModel()
+    gate = Fluency(passes=2, quantile=0.5, lm=lm).fit(samples(("the", "cat", "zq")), rows([[1.0]] * 3))
+    np.testing.assert_allclose(gate.threshold_, np.log([0.25, 0.25]), rtol=1e-5)
+    lm.shown.clear()
+    found = gate.score(samples(("the cat sat", "zq", "", {"a": "the", "b": "zq"})), rows([[1.0]] * 4), [[]] * 4)
+    logs = [(np.log(0.5) + np.log(0.25) + np.log(0.125)) / 3, np.log(0.125), -50, (np.log(0.5) + np.log(0.125)) / 2]
+    np.testing.assert_allclose(found, logs, rtol=1e-5)
+    assert lm.shown == [[8, 9, 1, 9, 8], [8, 0, 9, 2, 8], [8, 9, 8], [8, 9, 8], [8, 9, 8]], "every second one at once"
+
+
+def test_fluency_reads_some_of_many_texts() -> None:
+    lm = OneWordModel()
+    Fluency(most=4, lm=lm).fit(samples(("the",) * 10), rows([[1.0]] * 10))
+    assert len(lm.shown) == 4
+    for wrong in ({"passes": 1}, {"quantile": 1.0}, {"most": 0}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Fluency(**wrong)
+
+
+def test_fluency_keeps_the_laws(tmp_path: Path) -> None:
+    lm = load_lm(str(write_folder("bert-masked-lm", tmp_path / "tiny")), kind="masked-lm")
+    check_content_gate(lambda: Fluency(lm=lm), samples(("the cat sat", "a dog ran far", "...", "", "it was", "red")))
+
+
+@pytest.mark.shared
+def test_shuffled_words_read_worse(shared_data: Path) -> None:
+    rng, gate, worse, caught = np.random.default_rng(0), Fluency(lm=load_lm("tiny-text")), list[bool](), list[bool]()
+    for name in ("sst2", "trec6", "snips", "banking77"):
+        with gzip.open(shared_data / "text" / f"{name}.jsonl.gz", "rt", encoding="utf8") as lines:
+            own = [row["text"] for row in map(json.loads, lines) if row["split"] == "test"]
+        texts = [text for text in own[:: len(own) // 15] if len(text.split()) > 4]
+        mixed = [" ".join(rng.permutation(text.split())) for text in texts]
+        gate.fit(samples(tuple(texts)), rows([[1.0]] * len(texts)))
+        before, after = (gate.score(samples(tuple(some)), rows([[1.0]] * len(some)), []) for some in (texts, mixed))
+        worse += (after < before).tolist()
+        caught += (after < gate.threshold_[0]).tolist()
+    assert len(worse) > 50 and np.mean(worse) >= 0.95
+    assert np.mean(caught) > 0.4

@@ -309,7 +309,8 @@ class _Run:
         samples = OnDisk(setup.room.open_format(), rows)
         second = second_latents(self.manifest, setup, counts, self.progress)
         self.progress.stage("fit", 1.0, "share")
-        arrays = fit_all(self.plan, real, judged, samples, report, second, setup.room.load_lm())
+        lms = setup.room.load_lm(), setup.room.load_gate_lms()
+        arrays = fit_all(self.plan, real, judged, samples, report, second, *lms)
         for line in told_by_fit(self.plan, arrays):
             self.progress.say(line)
         header = {"classes": list(setup.classes), "space": setup.space, "judge": setup.judge_space}

@@ -15,6 +15,7 @@ from augmint.core.protocols import Codec, Encoder
 from augmint.core.seeds import stream
 from augmint.core.types import Sample
 from augmint.engine import intra_op_threads
+from augmint.models import get_card
 from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.fitting import as_latents
 from augmint.pipeline.making import restyled, streams
@@ -71,6 +72,8 @@ def estimate(plan: Plan, inputs: Inputs, out: Path, workers: int, device: str = 
     with intra_op_threads(setup.plan.threads):
         probe = _probe(setup)
     encoded = sum(map(len, setup.encoded.values()))
+    gates = (get_card(model) for model in setup.plan.gate_models.values())
+    cards = (setup.model if setup.plan.uses_model else None, setup.judge, *gates)
     if "pool" in setup.sources and not setup.plan.then:
         probe["mint"] = 0.0  # rows that are picked are neither decoded nor encoded again
     work = probe["encode"] * encoded + probe["mint"] * sum(asked.values())
@@ -86,8 +89,7 @@ def estimate(plan: Plan, inputs: Inputs, out: Path, workers: int, device: str = 
         plan=setup.plan.as_dict(),
         models=tuple(
             {"name": card.name, "bytes": card.weights.bytes, "licence": card.licence}
-            for card in (setup.model if setup.plan.uses_model else None, setup.judge)
-            if card is not None
+            for card in {card.tag: card for card in cards if card is not None}.values()
         ),
         seconds=round(_START_SECONDS + work / max(1, workers) + probe["fit"], 1),
         probe={key: round(value, 5) for key, value in probe.items() if not key.endswith("bytes")},

@@ -7,6 +7,7 @@ Its only row holds the classes and the spaces; the facts of the real rows are in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from augmint.numerics.probe import Probe
 from augmint.numerics.rows import flat32
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.plan import Plan
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 def usable_rows(manifest: Manifest, units: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -54,6 +57,7 @@ def fit_all(
     progress: Callable[[float], None],
     second: Mapping[str, Latents],
     lm: Any = None,
+    gate_lms: Mapping[str, Any] = _NONE,
 ) -> dict[str, np.ndarray]:
     """Fit the method on the codec's rows or on samples, and every gate on the judge's rows; the artifact's arrays.
 
@@ -64,7 +68,7 @@ def fit_all(
         samples: the same samples; they may be read one by one.
         progress: told the share done.
         second: rows of ``pool`` and ``base``, where the method uses them.
-        lm: the language model of a method that is handed one.
+        lm: the language model of a method that is handed one; ``gate_lms``: those of gates, by name.
     """
     arrays: dict[str, np.ndarray] = {}
     rng = stream(plan.seed, "fit", plan.method)
@@ -81,7 +85,7 @@ def fit_all(
         arrays |= {f"then.{key}": value for key, value in then.state().items()}
     for name in plan.gates:
         assert judged is not None
-        gate = plan.gate(name)
+        gate = plan.gate(name, gate_lms.get(name))
         gate.fit(samples, judged) if isinstance(gate, ContentGate) else gate.fit(judged)
         arrays |= {f"gate.{name}.{key}": value for key, value in gate.state().items()}
     if plan.label_by == "judge":
@@ -121,18 +125,20 @@ def load_label_probe(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Probe | No
     return Probe().load(_part(arrays, "label.")) if plan.label_by == "judge" else None
 
 
-def load_gates(plan: Plan, arrays: Mapping[str, np.ndarray]) -> dict[str, RowGate | ContentGate]:
-    """The fitted gates on single children, in the plan's order."""
-    return {name: gate for name, gate in _gates(plan, arrays).items() if not isinstance(gate, SetGate)}
+def load_gates(
+    plan: Plan, arrays: Mapping[str, np.ndarray], gate_lms: Mapping[str, Any] = _NONE
+) -> dict[str, RowGate | ContentGate]:
+    """The fitted gates on single children, in the plan's order, with the models that they are handed."""
+    return {name: gate for name, gate in _gates(plan, arrays, gate_lms).items() if not isinstance(gate, SetGate)}
 
 
 def load_set_gates(plan: Plan, arrays: Mapping[str, np.ndarray]) -> dict[str, SetGate]:
     """The fitted set gates, in the plan's order."""
-    return {name: gate for name, gate in _gates(plan, arrays).items() if isinstance(gate, SetGate)}
+    return {name: gate for name, gate in _gates(plan, arrays, _NONE).items() if isinstance(gate, SetGate)}
 
 
-def _gates(plan: Plan, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return {name: plan.gate(name).load(_part(arrays, f"gate.{name}.")) for name in plan.gates}
+def _gates(plan: Plan, arrays: Mapping[str, np.ndarray], lms: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: plan.gate(name, lms.get(name)).load(_part(arrays, f"gate.{name}.")) for name in plan.gates}
 
 
 def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> State:

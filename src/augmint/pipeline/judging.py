@@ -55,12 +55,19 @@ class Bench:
     groups: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, plan: Plan, manifest: Manifest) -> Bench:
-        """The bench out of the fit artifact and the encode units; a method on samples is told of its anchors later."""
+    def load(cls, plan: Plan, manifest: Manifest, gate_lms: Mapping[str, Any]) -> Bench:
+        """The bench out of the fit artifact and the encode units; a method on samples is told of its anchors later.
+
+        ``gate_lms``: the models of gates that read through one of their own.
+        """
         fit = manifest.load("fit")
         header, arrays = fit.rows[0], fit.arrays()
         bench = cls(
-            tuple(header["classes"]), {}, load_gates(plan, arrays), load_label_probe(plan, arrays), header["judge"]
+            tuple(header["classes"]),
+            {},
+            load_gates(plan, arrays, gate_lms),
+            load_label_probe(plan, arrays),
+            header["judge"],
         )
         return bench if plan.rewrites else bench.knowing(usable_rows(manifest))
 

@@ -62,12 +62,13 @@ class Models:
     Attributes:
         codec: encodes and decodes.
         judge: the encoder in whose space children are looked at.
-        lm: the language model of a method that works with one.
+        lm: the language model of a method that works with one; ``gate_lms``: those of gates, by the gate's name.
     """
 
     codec: Codec
     judge: Encoder
     lm: Any = None
+    gate_lms: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_rows(cls, space: str = "rows") -> Models:
@@ -162,9 +163,10 @@ class _Job:
         judged = _latents(samples, models.judge if _looked_at(plan) else Blind(), fold.classes)
         real = judged if plan.rewrites else _latents(samples, models.codec, fold.classes)
         second = _second(plan, fold, models.codec)
-        arrays = fit_all(plan, real, judged, samples, lambda share: None, second, models.lm)
+        arrays = fit_all(plan, real, judged, samples, lambda share: None, second, models.lm, models.gate_lms)
         labels = {f"data:{id_}": y for id_, y in zip(real.ids, real.y, strict=True)}
-        bench = Bench(fold.classes, labels, load_gates(plan, arrays), load_label_probe(plan, arrays), judged.space)
+        gates = load_gates(plan, arrays, models.gate_lms)
+        bench = Bench(fold.classes, labels, gates, load_label_probe(plan, arrays), judged.space)
         chooser = Chooser(fold.classes, load_set_gates(plan, arrays))
         maker, order = Maker.load(plan, arrays, None if plan.rewrites else models.codec, models.lm), {}
         for name in fold.classes:

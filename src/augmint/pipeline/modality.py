@@ -142,6 +142,8 @@ def check_method(plan: Plan, medium: Medium) -> None:
                 do="leave the gate out",
                 code="modality",
             )
+    for name, model in plan.gate_models.items():
+        get_card(model, kind_of_gate(plan, name))
     if plan.decode == "rows" and (plan.rewrites or plan.then):
         raise UsageError(
             f"--space rows with {plan.recipe}",
@@ -199,6 +201,11 @@ def kind_of(plan: Plan) -> Kind | None:
     if not plan.rewrites:
         return "encoder"
     return cast(Kind, next(iter(plan.model_kinds))) if len(plan.model_kinds) == 1 else None
+
+
+def kind_of_gate(plan: Plan, name: str) -> Kind:
+    """The kind of model that a gate reads through."""
+    return cast(Kind, next(iter(plan.gate(name).model_kinds)))
 
 
 def _check_card(role: str, card: Card, kinds: frozenset[str], medium: Medium) -> None:

@@ -138,7 +138,8 @@ class MakePicker:
         fit = room.manifest.load("fit")
         then = load_then(room.plan, fit.arrays())
         judge = None if then is None else room.load_judge()
-        return PickWorker(room, room.open_format("pool"), Bench.load(room.plan, room.manifest), then, judge)
+        bench = Bench.load(room.plan, room.manifest, room.load_gate_lms())
+        return PickWorker(room, room.open_format("pool"), bench, then, judge)
 
 
 Looked = tuple[list[tuple[bytes, str]], F32, Sequence[Sample]]

@@ -180,9 +180,16 @@ class Plan:
         """What every child goes through, fresh; None where there is no such thing."""
         return registry.build("classic", "then", CLASSIC, self.then, self.then_options) if self.then else None
 
-    def gate(self, name: str) -> Any:
-        """A fresh gate with this plan's options."""
-        return registry.build("gates", "gate", GATES, name, self.gate_options.get(name, {}))
+    def gate(self, name: str, lm: Any = None) -> Any:
+        """A fresh gate with this plan's options; ``lm`` is the model of one that reads through a model of its own."""
+        built = registry.build("gates", "gate", GATES, name, self.gate_options.get(name, {}))
+        return built if lm is None else dataclasses.replace(built, lm=lm)
+
+    @property
+    def gate_models(self) -> dict[str, str]:
+        """The models of gates that read through one of their own, by the gate's name."""
+        gates = {name: self.gate(name) for name in self.gates}
+        return {name: gate.model for name, gate in gates.items() if getattr(gate, "model_kinds", None)}
 
 
 def family(method: str) -> str:

@@ -12,7 +12,7 @@ from augmint.models import get_card
 from augmint.pipeline.finished import Finished
 from augmint.pipeline.lift_file import LIFT, read_object
 from augmint.pipeline.manifest import dump_json
-from augmint.pipeline.plan import Plan
+from augmint.pipeline.plan import Plan, make_plan
 from augmint.report.facts import ModelFacts
 
 _ROLES = {"model": "encodes and decodes the samples", "judge": "the gates look through it"}
@@ -23,7 +23,11 @@ def models_of(run: Finished) -> tuple[ModelFacts, ...]:
     """The method's model and the judge, with the hashes of the weights that the run used."""
     roles = {**_ROLES, **({"model": _REWRITES} if run.rewrites else {})}
     used = [key for key in roles if run.plan[f"{key}_sha256"] and (key != "model" or run.uses_model)]
-    return tuple(_model(run.plan[key], roles[key], run.plan[f"{key}_sha256"]) for key in used)
+    own = [_model(run.plan[key], roles[key], run.plan[f"{key}_sha256"]) for key in used]
+    further = {name: sha256 for name, sha256 in run.plan.get("further_sha256", {}).items() if name.startswith("gate ")}
+    gates = make_plan({key: run.plan[key] for key in ("gates", "gate_options")}).gate_models
+    own += [_model(model, f"gate {name} reads through it", further[f"gate {name}"]) for name, model in gates.items()]
+    return tuple(own)
 
 
 def _model(name: str, role: str, sha256: str) -> ModelFacts:

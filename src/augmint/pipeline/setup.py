@@ -245,7 +245,8 @@ def identity(setup: Setup) -> dict[str, object]:
     second = {name: _digest(source.entries, source.entries) for name, source in setup.sources.items()}
     if setup.heldout:  # listed only: none of it is read before there are children
         second["heldout"] = _digest(setup.heldout.entries, ())
-    further = {name: fingerprint(get_card(model)) for name, model in setup.plan.further_models.items()}
+    others = {**setup.plan.further_models, **{f"gate {name}": own for name, own in setup.plan.gate_models.items()}}
+    further = {name: fingerprint(get_card(model)) for name, model in others.items()}
     return {
         **setup.plan.as_dict(),
         "augmint": __version__,

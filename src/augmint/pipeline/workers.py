@@ -24,7 +24,7 @@ from augmint.pipeline.fitting import usable_rows
 from augmint.pipeline.judging import Bench, Blind, Parents
 from augmint.pipeline.making import Maker, Places
 from augmint.pipeline.manifest import Manifest, Rows, blobs_of, dump_json, sha256
-from augmint.pipeline.modality import MEDIA, Medium, is_judged, kind_of
+from augmint.pipeline.modality import MEDIA, Medium, is_judged, kind_of, kind_of_gate
 from augmint.pipeline.plan import Plan
 
 Arrays = dict[str, np.ndarray]
@@ -108,6 +108,12 @@ class Room:
         lm = load_lm(self.plan.model, kind=kind_of(self.plan), size=self.plan.size, device=self.device)
         further = {name: load_lm(model, device=self.device) for name, model in self.plan.further_models.items()}
         return {"lm": lm, **further} if further else lm
+
+    def load_gate_lms(self) -> dict[str, Any]:
+        """The models of gates that read through one of their own, by the gate's name."""
+        kinds = {name: kind_of_gate(self.plan, name) for name in self.plan.gate_models}
+        models = self.plan.gate_models.items()
+        return {name: load_lm(model, kind=kinds[name], device=self.device) for name, model in models}
 
     def load_judge(self) -> Encoder:
         """The encoder in whose space children are judged."""
@@ -212,7 +218,7 @@ class MakeDrawer:
         fit = room.manifest.load("fit")
         maker = Maker.load(room.plan, fit.arrays(), room.load_codec(), room.load_lm())
         maker = maker.remembering(room.manifest.home / "answers", ask=room.asks)
-        bench, space = Bench.load(room.plan, room.manifest), fit.rows[0]["space"]
+        bench, space = Bench.load(room.plan, room.manifest, room.load_gate_lms()), fit.rows[0]["space"]
         return DrawWorker(room, room.open_format(), room.load_judge(), maker, bench, space)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,9 @@ class Workshop:
             return Children(y=np.zeros((0, len(fold.classes)), np.float32))
         gates = self.plan.gates if arm.gates is None else arm.gates
         keys: dict[str, Any] = {"judge": self.plan.judge, "gates": list(gates), "size": self.plan.size, **self.keys}
-        return mint(arm.plan(seed, **keys), fold, self.models(arm))
+        plan = arm.plan(seed, **keys)
+        lms = {name: self._language_model(model) for name, model in plan.gate_models.items()}
+        return mint(plan, fold, replace(self.models(arm), gate_lms=lms))
 
     def training_set(self, arm: Arm, fold: Fold, children: Children, seed: int) -> TrainingSet:
         """What a student of the arm learns from."""

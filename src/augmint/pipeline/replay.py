@@ -91,7 +91,7 @@ def _row(setup: Setup, sample_id: str) -> Replay:
     """A row of a run whose product is rows: all are drawn in one go, so all are drawn again."""
     path = setup.room.manifest.out / ROWS
     try:
-        with np.load(path) as stored:
+        with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(

@@ -381,6 +381,8 @@ ROW_LINES = (
     Line("tail", "ours", children=_of("tail")),
     Line("retrieval", "pool", children=_picked),
     Line("auto", "auto", candidates=("retrieval", "interpolation")),
+    Line("gan", "ours", children=_of("gan")),
+    Line("diffusion", "ours", children=_of("diffusion")),
 )
 
 

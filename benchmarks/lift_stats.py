@@ -65,6 +65,12 @@ def cell(pairs: Pairs, arms: Iterable[str]) -> dict[str, Any]:
     return out
 
 
+def few(pairs: Pairs, arms: Iterable[str]) -> dict[str, Any]:
+    """Arms that only some pairs have, each over its own pairs and without correction; two are the least."""
+    own = {arm: [pair for pair in pairs if arm in pair["arms"]] for arm in arms}
+    return {arm: cell(some, ["none", arm])[arm] for arm, some in own.items() if 1 < len(some) < len(pairs)}
+
+
 def _mean(values: Iterable[float]) -> float:
     return round(float(np.mean(list(values))), 5)
 

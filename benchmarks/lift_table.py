@@ -1,6 +1,7 @@
 """The table of `lift.py`, from what is done: benchmarks/results/lift.json, and docs/lift_table.md for people.
 
-A cell counts the pairs that have all arms of its student; cells that were not run are shown as such.
+A cell counts the pairs that have all arms that most of its pairs have; an arm that fewer have is shown with their
+number, and is in no comparison of the best arms. Cells that were not run are shown as such.
 
 Run: python benchmarks/lift_table.py
 """
@@ -31,7 +32,8 @@ HEAD = """# Does it help? The table
 
 Written by `benchmarks/lift_table.py` from `benchmarks/results/lift.json` (`benchmarks/lift.py` measures); wins, nulls
 and losses are kept. Accuracy of `none` in %, gains over it in points with 95 % intervals over the pairs of the cell;
-**bold** where the interval leaves out 0 and so does the test after Holm's correction among the arms of the cell.
+**bold** where the interval leaves out 0 and so does the test after Holm's correction among the arms of the cell. The
+number of pairs stands in the head of each column: 20 are the rule, and cells with fewer are not finished.
 """
 
 
@@ -77,7 +79,8 @@ def table_of(cell: Cell, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     shared = round(float(pairs[0]["shared"]), 4)
     scheme = ("shared test rows, " if pairs[0]["same_test"] else "own test rows, ") + (
         f"draws share {shared:.0%} of their training rows" if shared else "disjoint training rows")  # fmt: skip
-    arms = stats.cell(pairs, [line.name for line in lines(cell.student)])
+    names = [line.name for line in lines(cell.student)]
+    arms = stats.cell(pairs, names) | stats.few(pairs, names)
     sides = {line.name: line.side for line in lines(cell.student)}
     arms = {name: {"side": sides[name], **row} for name, row in arms.items()}
     return facts | {"status": "done", "scheme": scheme, "shared": shared, "arms": arms}
@@ -170,7 +173,9 @@ def entry(cell: Mapping[str, Any], name: str) -> str:
     row = cell["arms"][name]
     if "lift" not in row:
         return f"{100 * row['scores']['accuracy']:.1f}"
-    return signed(row["lift"], row["lift"]["verdict"] != "no detectable effect")
+    count = row["lift"]["pairs"]
+    fewer = f", {count} pairs" if count < cell["pairs"] else ""
+    return signed(row["lift"], row["lift"]["verdict"] != "no detectable effect") + fewer
 
 
 def signed(lift: Mapping[str, Any], bold: bool) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from augmint.core.errors import DataError, did_you_mean
 from augmint.engine import intra_op_threads
+from augmint.formats.npz import open_npz
 from augmint.pipeline.encode_units import Encoding, UsableRows
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.picking import MakePicker, pick_of
@@ -90,13 +88,7 @@ def replay(out: str | Path, sample_id: str, data: str | Path | None = None, pool
 def _row(setup: Setup, sample_id: str) -> Replay:
     """A row of a run whose product is rows: all are drawn in one go, so all are drawn again."""
     path = setup.room.manifest.out / ROWS
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = dict(stored)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path}: {error}", expected="the file of a finished run", do="run the same command again", code="not-a-run"
-        ) from error
+    arrays = {name: member.read() for name, member in open_npz(path).items() if member.shape}
     before, facts = child_of(arrays, sample_id)
     with intra_op_threads(setup.plan.threads):
         made, again = child_of(draw_rows(setup, Progress()).arrays, sample_id)

@@ -151,6 +151,11 @@ FOLDERS = {
         "missing-column",
         "'more'",
     ),
+    "parts with other labels": (
+        {"train-0-of-2.jsonl": line(text="x", label=1), "train-1-of-2.jsonl": line(text="y", label="1")},
+        "bad-label",
+        "train-1-of-2.jsonl:1",
+    ),
 }
 
 
@@ -160,6 +165,28 @@ def test_faults_of_folders(tmp_path, name):
     for file, rows in files.items():
         put(tmp_path / "set" / file, rows)
     assert got in fault(tmp_path / "set", code).got
+
+
+def test_parts_with_other_types(tmp_path):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    for part, kind in enumerate((pa.int64(), pa.int32())):  # a row of the one cannot be read as a row of the other
+        table = pa.table({"text": ["x", "y"], "label": pa.array([0, 1], kind)})
+        parquet.write_table(table, tmp_path / f"train-{part}-of-2.parquet")
+    wrong = fault(tmp_path, "column-type")
+    assert "train-1-of-2.parquet" in wrong.got and "'label' of type int32" in wrong.got and "int64" in wrong.expected
+
+
+@pytest.mark.parametrize("odd", [{"$oid": "5"}, 0.5, True, [1]])
+def test_a_column_of_ids_that_are_none_costs_no_row(tmp_path, odd):
+    path = put(tmp_path / "a.jsonl", [{"id": odd, **row} for row in GOOD])
+    assert [entry.id for entry in scan(path).entries] == [f"a.jsonl:{1 + i}" for i in range(len(GOOD))]
+
+
+def test_the_first_twins_are_named(tmp_path):
+    """Not those whose hashes come first, which are others in each process."""
+    path = put(tmp_path / "a.csv", [{"id": f"i{i % 50}", "text": "x", "label": "y"} for i in range(100)])
+    [told] = [warning for warning in scan(path).warnings if "is the id of" in warning]
+    assert told.startswith("'i0' is the id of") and "a.csv:2 and" in told and "a.csv:52:" in told
 
 
 def test_no_row_is_lost_to_a_quote(tmp_path):

@@ -10,10 +10,12 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from table_data import copy, dump, facts, put, read, scan
+from table_data import copy, dump, facts, facts_of, put, read, scan
 
+from augmint.core.types import Sample
 from augmint.formats.table_columns import PROVENANCE
-from augmint.formats.table_writing import layout_of
+from augmint.formats.table_folder import open_table
+from augmint.formats.table_writing import layout_of, open_writer
 from augmint.formats.tables import Tables
 
 # Any text that a file can hold; white space and marks of the formats come up often.
@@ -191,3 +193,42 @@ def test_columns_of_the_same_names_as_ours_stay(tmp_path):
         again = copy(out, tmp_path / kind / "again", "")
         assert scan(again).entries[0].table.columns == entry.table.columns
         assert [s.id for s in read(again)] == ["0", "1", "2", "syn-1"]
+
+
+def test_parts_of_a_split_keep_all_their_columns(tmp_path):
+    """Only the second part has a ``note`` of its own, which ours must not replace."""
+    put(tmp_path / "in/train-0-of-2.jsonl", [{"text": "a", "label": "x"}])
+    put(tmp_path / "in/train-1-of-2.jsonl", [{"text": "b", "label": "y", "note": "mine"}])
+    out = copy(tmp_path / "in", tmp_path / "out")
+    rows = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
+    assert [(row.get("note"), row["augmint_note"]) for row in rows] == [(None, ""), ("mine", ""), (None, "")]
+
+
+def test_the_group_of_a_child_is_spelled_as_in_the_data(tmp_path):
+    for kind, groups in {"csv": ["007", "-3"], "jsonl": [7, -3], "parquet": [7, -3]}.items():
+        path = put(tmp_path / f"a.{kind}", [{"text": f"t{g}", "label": "x", "group": g} for g in groups])
+        entries = scan(path).entries
+        layout = layout_of(entries, soft=False)
+        made = [layout.made(Sample("", "c"), "x", facts_of("syn-1", entry.group, made=True)) for entry in entries]
+        assert [cells["group"] for cells in made] == groups
+
+
+def test_groups_that_begin_late_are_strings(tmp_path):
+    rows = [{"text": "t", "label": "x", "group": None if i < 100 else "7"} for i in range(101)]
+    for kind in ("jsonl", "parquet"):
+        path = put(tmp_path / f"{kind}/a.{kind}", rows)
+        entries = scan(path).entries
+        layout = layout_of(entries, soft=False)
+        with (tmp_path / f"out.{kind}").open("wb") as file:
+            writer = open_writer(file, layout)
+            writer.child(Sample("", "c"), "x", facts_of("syn-1", entries[-1].group, made=True))
+            writer.close()
+        [cells] = [row.cells for row in open_table(tmp_path / f"out.{kind}", kind).rows()]
+        assert cells["group"] == "7"
+
+
+def test_half_a_surrogate_pair_in_a_column_that_is_not_read(tmp_path):
+    path = put(tmp_path / "a.jsonl", b'{"text": "a", "label": "x", "k\\ud800": "\\udc01"}\n')
+    out = copy(path, tmp_path / "out")
+    rows = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
+    assert [row["k\ud800"] for row in rows] == ["\udc01", None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,13 @@ def test_shuffled_words_read_worse(shared_data: Path) -> None:
         caught += (after < gate.threshold_[0]).tolist()
     assert len(worse) > 50 and np.mean(worse) >= 0.95
     assert np.mean(caught) > 0.4
+
+
+def test_pairs_of_many_texts_are_not_all_written_down() -> None:
+    m = 4000
+    z = np.random.default_rng(0).standard_normal((m, 4)).astype(np.float32).tolist()
+    tracemalloc.start()
+    Meaning().fit([], rows(z))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6, "16 million pairs as numbers of 8 bytes would be 128 MB"

@@ -115,6 +115,17 @@ def test_articles_stay_right() -> None:
         assert first[0] not in "aeiou" and second[0] in "aeiou" and {first, second}.isdisjoint({"pear", "apple"})
 
 
+@pytest.mark.parametrize("method", [MaskedWords, Ssmba])
+def test_a_longer_neighbour_brings_no_further_proposals(method: type[Rewriter]) -> None:
+    """After "an" few proposals fit, so that more of them, as a longer text needs, would be another choice."""
+    own, long = Sample("x", "an apple and an old ear"), Sample("y", " ".join(LINES * 8))
+    for seed in range(30):
+        made = method(lm=BERT, share=0.5, top_k=5)
+        alone = made.rewrite([own], [np.random.default_rng(seed)])
+        beside = made.rewrite([own, long], [np.random.default_rng(seed), np.random.default_rng(1)])
+        assert beside[0] == alone[0]
+
+
 def test_function_words_go_only_where_there_is_nothing_else() -> None:
     sample = Sample("x", "who is it ?")
     child = MaskedWords(lm=BERT, share=0.1).rewrite([sample], generators(1))[0]

@@ -177,6 +177,20 @@ def class_names_of(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str
     return {name: list(map(str, names)) for name, names in found.items()}
 
 
+def check_types(path: Path, schema: bytes, first: str, expected: bytes) -> None:
+    """Raise DataError where the columns of a file are of other types than those of the first part of its split."""
+    pa = arrow()
+    own, others = (pa.ipc.read_schema(pa.py_buffer(data)) for data in (schema, expected))
+    for field, other in zip(own, others, strict=True):
+        if field.type != other.type:
+            raise DataError(
+                f"{str(path)!r}: column {field.name!r} of type {field.type}",
+                expected=f"{other.type}, as in {first}",
+                do="give the columns of all parts of a split the same types",
+                code="column-type",
+            )
+
+
 def plain(batch: Any, schema: Any) -> Any:
     """A batch with dictionary columns decoded, as the plain schema has it."""
     pa = arrow()

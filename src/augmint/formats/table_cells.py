@@ -57,8 +57,11 @@ class Cutter:
         return _name(cells, self.columns.group)
 
     def id(self, cells: Cells) -> str:
-        """What the column of ids says, "" for nothing; raises SampleError."""
-        return _name(cells, self.columns.id)
+        """What the column of ids says, "" for nothing and for what is no name."""
+        try:
+            return _name(cells, self.columns.id)
+        except SampleError:  # an object or bytes, say: nobody asked for this column, so the row is named by its line
+            return ""
 
     def spans(self, cells: Cells, content: str | dict[str, str]) -> tuple[tuple[Any, ...], ...]:
         """``(start, end, label)`` of each span, with the column where the content is a pair; raises SampleError."""

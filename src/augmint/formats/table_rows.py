@@ -27,6 +27,7 @@ class Table:
         cutter: which columns are read.
         strings: the columns that hold strings, as far as the first rows tell.
         labels: type of the labels: "str", "int" or "bool".
+        groups: type of the groups: "str" or "int".
         schema: the types of the columns, where the file has them.
     """
 
@@ -38,6 +39,7 @@ class Table:
     cutter: Cutter
     strings: frozenset[str] = frozenset()
     labels: str = "str"
+    groups: str = "str"
     schema: bytes = field(default=b"", repr=False)
 
     def open(self) -> TableFile:
@@ -79,13 +81,14 @@ class Strings:
         return self._bytes[self._ends[at] : self._ends[at + 1]].decode()
 
     def twin(self) -> tuple[int, int] | None:
-        """Two places with the same string, where there are any."""
+        """The first two places with the same string, where there are any."""
         # Equal strings have equal hashes; those with equal hashes are then compared.
         hashes = np.fromiter((hash(self[at]) for at in range(len(self))), np.int64, len(self))
         order = np.argsort(hashes, kind="stable")
         close = np.flatnonzero(np.diff(hashes[order]) == 0)
         pairs = ((int(order[at]), int(order[at + 1])) for at in close)
-        return next(((first, second) for first, second in pairs if self[first] == self[second]), None)
+        # The first in the data, since the order of hashes is another one in each process.
+        return min(((first, second) for first, second in pairs if self[first] == self[second]), default=None)
 
 
 class Rows:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from augmint.core.errors import DataError, SampleError, did_you_mean
 from augmint.core.types import SPLIT_NAMES, Listing, ReadOptions
+from augmint.formats.columnar import check_types
 from augmint.formats.names import twin_key
 from augmint.formats.table_cells import Cutter
 from augmint.formats.table_columns import Columns, choose_columns, is_text
@@ -30,6 +31,7 @@ class TableScan:
         self.columns: Columns | None = None
         self.names: tuple[str, ...] = ()
         self.kinds: dict[str, type] = {}
+        self.worded: set[str] = set()
         self.formulas = 0
 
     def add(self, source: Source) -> None:
@@ -56,8 +58,7 @@ class TableScan:
                 self._row(source, cutter, number, row)
             except SampleError as error:
                 self.broken.append((f"{source.name}:{row.line}", str(error)))
-        kind = self.kinds.get(source.name, str).__name__
-        self.rows.tables[-1] = replace(table, columns=tuple(met), labels=kind)
+        self.rows.tables[-1] = replace(table, columns=tuple(met))
 
     def _check_columns(self, source: Source, file: TableFile) -> None:
         """A further file must have the columns that the first one is read by."""
@@ -75,21 +76,30 @@ class TableScan:
     def _check_parts(self, table: Table) -> None:
         """The parts of one split must be alike, so that they can be written as one file."""
         for other in self.rows.tables:
-            if (
-                other.split == table.split
-                and table.kind != "jsonl"
-                and (other.kind, other.columns)
-                != (
-                    table.kind,
-                    table.columns,
-                )
-            ):
+            if other.split != table.split or table.kind == "jsonl":
+                continue
+            if (other.kind, other.columns) != (table.kind, table.columns):
                 raise DataError(
                     f"{str(table.path)!r}: columns {', '.join(map(repr, table.columns[:20]))}",
                     expected=f"those of {other.name}: {', '.join(map(repr, other.columns[:20]))}",
                     do="give all parts of a split the same columns",
                     code="missing-column",
                 )
+            if table.schema:
+                check_types(table.path, table.schema, other.name, other.schema)
+
+    def _join_parts(self) -> None:
+        """The parts of one split are written as one file: with all their columns, of types that hold for all."""
+        tables = self.rows.tables
+        for at, table in enumerate(tables):
+            parts = [other for other in tables if other.split == table.split]
+            tables[at] = replace(
+                table,
+                columns=tuple(dict.fromkeys(name for part in parts for name in part.columns)),
+                strings=frozenset.intersection(*(part.strings for part in parts)),
+                labels=self.kinds.get(table.split, str).__name__,
+                groups="str" if table.split in self.worded else "int",
+            )
 
     def _row(self, source: Source, cutter: Cutter, number: int, row: Row) -> None:
         if row.cells is None:
@@ -101,6 +111,8 @@ class TableScan:
         group, id_ = cutter.group(row.cells), cutter.id(row.cells)
         split = self._split(source, row)
         self._check_kind(source, row, cutter)
+        if isinstance(row.cells.get(cutter.columns.group), str):
+            self.worded.add(source.split)
         self.formulas += any(
             text[0] in "=+-@" for text in (content.values() if isinstance(content, dict) else [content])
         )
@@ -125,13 +137,13 @@ class TableScan:
         )
 
     def _check_kind(self, source: Source, row: Row, cutter: Cutter) -> None:
-        """Labels of one file must be of one kind: 1 and "1" are not told apart by name."""
+        """Labels of one file, or of its parts, must be of one kind: 1 and "1" are not told apart by name."""
         if self.options.unlabelled:
             return
         assert row.cells is not None
         value = row.cells[cutter.columns.label]
         kind = int if isinstance(value, float) else type(value)
-        first = self.kinds.setdefault(source.name, kind)
+        first = self.kinds.setdefault(source.split, kind)
         if kind is not first:
             raise DataError(
                 f"{source.path}:{row.line}: {cutter.columns.label!r} = {value!r} ({kind.__name__})",
@@ -143,6 +155,7 @@ class TableScan:
     def listing(self) -> Listing:
         """What was found."""
         self._check_some()
+        self._join_parts()
         rows, unlabelled = self.rows, self.options.unlabelled
         others = left_alone(self.root)
         warnings = [f"splits left alone: {', '.join(others)}"] if others else []

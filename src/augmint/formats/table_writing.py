@@ -44,6 +44,7 @@ class Layout:
         own: fact -> the column of the data that holds it for originals and children alike (ids, groups).
         facts: fact -> the column that is added for it.
         labels: type of the labels: "str", "int" or "bool".
+        groups: type of the groups: "str" or "int".
         spans_as_text: the column of spans holds JSON text.
         schema: types of the stored columns (Parquet).
     """
@@ -57,6 +58,7 @@ class Layout:
     own: Mapping[str, str]
     facts: Mapping[str, str]
     labels: str = "str"
+    groups: str = "str"
     spans_as_text: bool = False
     schema: bytes = field(default=b"", repr=False)
 
@@ -76,8 +78,8 @@ class Layout:
             cells[columns.spans] = json.dumps(spans, ensure_ascii=False) if self.spans_as_text else spans
         if columns.split:
             cells[columns.split] = self.split
-        if columns.group in self.columns and "group" not in self.own and facts["group"].isdecimal():
-            cells[columns.group] = int(facts["group"])
+        if columns.group in self.columns and facts["group"]:
+            cells[columns.group] = int(facts["group"]) if self.groups == "int" else facts["group"]
         return cells | {column: facts[key] for key, column in self.own.items()}
 
     def added(self, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,6 +122,7 @@ def layout_of(entries: Sequence[Entry], *, soft: bool) -> Layout:
         own,
         facts,
         table.labels,
+        table.groups,
         read.spans in table.strings,
         table.schema,
     )
@@ -206,7 +209,7 @@ class _JsonWriter(TableWriter):
             cells = {key: value for key, value in json.loads(sample.raw).items() if key in keep}
             self._write(cells | added)
         else:
-            head, tail = sample.raw.rstrip()[:-1].rstrip(), _dump(added).encode()
+            head, tail = sample.raw.rstrip()[:-1].rstrip(), _dump(added)
             self.file.write(head + b", " + tail[1:] + b"\n")
 
     def child(self, sample: Sample, label: str, facts: Mapping[str, Any]) -> None:
@@ -214,11 +217,14 @@ class _JsonWriter(TableWriter):
         self._write(self.layout.made(sample, label, facts) | self.layout.added(facts))
 
     def _write(self, cells: Mapping[str, Any]) -> None:
-        self.file.write(_dump(cells).encode() + b"\n")
+        self.file.write(_dump(cells) + b"\n")
 
 
-def _dump(cells: Mapping[str, Any]) -> str:
-    return json.dumps(cells, ensure_ascii=False).translate(LINE_BREAKS)
+def _dump(cells: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(cells, ensure_ascii=False).translate(LINE_BREAKS).encode()
+    except UnicodeEncodeError:  # half a surrogate pair in a column that is not read: UTF-8 has none, JSON spells it
+        return json.dumps(cells).encode()
 
 
 class _ParquetWriter(TableWriter):

@@ -54,7 +54,7 @@ class Meaning(ContentGate):
         self.rows_ = _unit(checked(real, "meaning"))
         self.names_ = pack_text(real.ids)
         m = len(self.rows_)
-        step = np.arange(max(m * (m - 1), 1))[:: max(1, m * (m - 1) // PAIRS)]
+        step = np.arange(0, max(m * (m - 1), 1), max(1, m * (m - 1) // PAIRS))
         one, two = step // max(m - 1, 1), (step // max(m - 1, 1) + 1 + step % max(m - 1, 1)) % m
         alike = np.einsum("nd,nd->n", self.rows_[one], self.rows_[two])
         low = float(np.quantile(alike, self.quantile)) if m > 1 else 0.0

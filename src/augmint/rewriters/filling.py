@@ -46,18 +46,18 @@ def fill(lm: Any, drafts: Sequence[Draft], chance: Chance) -> None:
     for any_word in (False, True):
         some = [draft for draft in drafts if draft.hidden and draft.any_word == any_word]
         shown = [draft.slots.tokens(draft.hidden) for draft in some]
-        count = chance.top_k + SPARE + max((len(draft.slots.words) for draft in some), default=0)
+        counts = [chance.top_k + SPARE + len(draft.slots.words) for draft in some]
         answers = lm.best(
             [row for row, _ in shown],
             [list(places.values()) for _, places in shown],
-            count,
+            max(counts, default=0),
             allowed=allowed(lm.words, any_word),
             labels=[draft.label for draft in some] if some and some[0].label is not None else None,
             near=_near(lm, some) if some and some[0].meaning else None,
         )
-        for draft, (_, places), (tokens, log_p) in zip(some, shown, answers, strict=True):
-            for row, cell in enumerate(places):
-                _choose(lm, draft, cell, tokens[row], log_p[row], chance)
+        for draft, (_, places), (tokens, log_p), count in zip(some, shown, answers, counts, strict=True):
+            for row, cell in enumerate(places):  # of a longer neighbour's proposals, as many as it has alone
+                _choose(lm, draft, cell, tokens[row, :count], log_p[row, :count], chance)
     for draft in drafts:
         draft.hidden = {}
 

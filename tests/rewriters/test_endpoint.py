@@ -154,6 +154,44 @@ def test_answers_that_cannot_be_read_are_asked_for_again(stand: Stand, answer: s
     assert told.sample.content == SAMPLES[0].content and "no answer could be read" in told.note
 
 
+@pytest.mark.parametrize("odd", [json.dumps({"text": "half \ud800 a pair"}), '{"text": "a \\u0000 b"}', "plain \udc00"])
+def test_characters_that_no_file_holds_are_asked_for_again(stand: Stand, tmp_path: Path, odd: str) -> None:
+    stand.script = [(200, {}, said(odd))]
+    method = asking(stand, plain=odd.startswith("plain")).remembering(tmp_path)
+    text = method.rewrite(SAMPLES[:1], rngs(1))[0].content
+    assert "indeed" in text and text.encode() and len(stand.asked) == 2
+    method.remembering(tmp_path, ask=False).rewrite(SAMPLES[:1], rngs(1))
+    assert len(stand.asked) == 2, "both answers were kept, the odd one too"
+
+
+def test_answers_nested_too_deeply(stand: Stand) -> None:
+    assert text_in('{"a":' * 100_000) == ""
+    stand.script = [(200, {}, '{"a":' * 100_000)]
+    assert "indeed" in asking(stand).rewrite(SAMPLES[:1], rngs(1))[0].content
+
+
+def test_secrets_in_options_are_refused_before_they_are_written(tmp_path: Path) -> None:
+    for options in ({"url": "http://me:secret@host/v1"}, {"url": "http://host/v1", "key_env": "sk-secret"}):
+        with pytest.raises(UsageError) as caught:
+            Endpoint(model="tiny", **options)
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sk-secret\n", "sk-sécret"])
+def test_keys_that_cannot_be_sent(stand: Stand, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("A_KEY", key)
+    with pytest.raises(UsageError, match="A_KEY holds what no key can") as caught:
+        asking(stand, key_env="A_KEY").fit([], rngs(1)[0])
+    assert "cret" not in str(caught.value) and not stand.asked
+
+
+def test_a_line_of_the_ledger_that_was_cut_takes_no_other_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_text('{"requests": 1, "re')
+    Ledger(path).book(Cost(1, 2, 3))
+    assert total(path.read_text()) == Cost(1, 2, 3)
+
+
 def test_texts_in_answers(stand: Stand) -> None:
     assert text_in('Sure! ```json\n{"text": " a {b} "}\n``` bye') == "a {b}"
     assert text_in('{not json} {"text": "c"}') == "c"

@@ -90,10 +90,12 @@ class Ledger:
             with self.path.open("a+", encoding="utf8") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 file.seek(0)
-                self.spent = total(file.read())
+                lines = file.read()
+                self.spent = total(lines)
                 if cap:
                     cap.check(self.spent, cost)
-                file.write(json.dumps(cost._asdict()) + "\n")
+                cut = "\n" if lines and not lines.endswith("\n") else ""  # or this line would be lost with it
+                file.write(cut + json.dumps(cost._asdict()) + "\n")
                 self.spent = self.spent.plus(cost)
 
 
@@ -138,7 +140,8 @@ class Answers:
         path.parent.mkdir(parents=True, exist_ok=True)
         data = json.dumps({"request": request, "answer": answer}, sort_keys=True, ensure_ascii=False, indent=1)
         descriptor, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf8") as file:
+        # An answer may hold half a surrogate pair, which JSON can spell and json.loads reads again.
+        with os.fdopen(descriptor, "w", encoding="utf8", errors="surrogatepass") as file:
             file.write(data)
         Path(name).replace(path)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import time
 import urllib.error
 import urllib.parse
@@ -51,8 +52,11 @@ class Server:
     retries: int = 5
     backoff: float = 1.0
 
-    def check(self) -> None:
-        """Raises UsageError for an address that is none, holds a secret or must not be asked, or a key not set."""
+    def check_secrets(self) -> None:
+        """Raises UsageError for an address that is none or holds a secret, and for a key where its name should be.
+
+        It reads nothing of the environment, so that options can be refused before they are written anywhere.
+        """
         parts = urllib.parse.urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
             raise UsageError(
@@ -61,17 +65,31 @@ class Server:
                 do="set method_options.url; name the environment variable of a key in method_options.key_env",
                 code="endpoint-url",
             )
-        offline = os.environ.get("AUGMINT_OFFLINE", "").lower() in ("1", "true", "yes", "on")
-        if offline and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        if self.key_env and not re.fullmatch(r"[A-Za-z_]\w*", self.key_env, re.ASCII):
             raise UsageError(
-                f"{parts.hostname}, and AUGMINT_OFFLINE is set",
+                "a key_env that is no name",
+                expected="letters, digits and _: the name of an environment variable, not the key itself",
+                do="export NAME=..., and set method_options.key_env=NAME",
+                code="no-key",
+            )
+
+    def check(self) -> None:
+        """Raises UsageError for an address that is none or must not be asked, and for a key that is not set."""
+        self.check_secrets()
+        host = urllib.parse.urlsplit(self.url).hostname
+        offline = os.environ.get("AUGMINT_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+        if offline and host not in ("localhost", "127.0.0.1", "::1"):
+            raise UsageError(
+                f"{host}, and AUGMINT_OFFLINE is set",
                 expected="leave to use the network, or a server on this machine",
                 do="unset AUGMINT_OFFLINE, or take another method",
                 code="offline",
             )
-        if self.key_env and not os.environ.get(self.key_env):
+        key = os.environ.get(self.key_env, "") if self.key_env else "none"
+        if not key or not key.isascii() or not key.isprintable():
+            wrong = "holds what no key can (a line break?)" if key else "is not set"
             raise UsageError(
-                f"environment variable {self.key_env} is not set",
+                f"environment variable {self.key_env} {wrong}",
                 expected="the key of the server",
                 do=f"export {self.key_env}=..., or leave key_env out for a server without keys",
                 code="no-key",
@@ -108,14 +126,17 @@ class Server:
             raise self._refused(error) from error
         except (OSError, http.client.HTTPException) as error:
             raise _AgainError(f"{type(error).__name__}: {error}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _AgainError("an answer that is not JSON") from error
         if isinstance(found, dict):
             return found
         raise _AgainError("an answer that is no JSON object")
 
     def _refused(self, error: urllib.error.HTTPError) -> Exception:
-        told = error.read(500).decode("utf8", "replace").strip()
+        try:
+            told = error.read(4096).decode("utf8", "replace").strip()  # more than is told: no part of a key stays
+        except (OSError, http.client.HTTPException):
+            told = ""
         if self.key_env:  # some servers repeat the key that they refuse
             told = told.replace(os.environ[self.key_env], "***")
         if error.code in AGAIN or error.code >= 500:

@@ -88,6 +88,8 @@ class Endpoint(Rewording):
         if min(self.most, self.parallel) < 1 or min(self.retries, self.timeout, self.backoff) < 0:
             raise ValueError("most and parallel must be >= 1; retries, timeout and backoff >= 0")
         self._server = Server(self.url, self.key_env, self.timeout, self.retries, self.backoff)
+        if self.url:
+            self._server.check_secrets()
         self._cap = Cap(self.max_requests, self.max_tokens, self.max_money, self.price_read, self.price_written)
         self._answers, self._ledger, self._ask = Answers(), Ledger(), True
 
@@ -165,9 +167,11 @@ def text_in(content: str) -> str:
     """The value of "text" in the first JSON object of an answer, whatever stands around it; "" for none."""
     for start in (mark.start() for mark in re.finditer(r"\{", content)):
         try:
-            found, _ = json.JSONDecoder().raw_decode(content[start:])
+            found, _ = json.JSONDecoder().raw_decode(content, start)
         except ValueError:
             continue
+        except RecursionError:
+            return ""
         text = found.get("text")
         return text.strip() if isinstance(text, str) else ""
     return ""

@@ -8,6 +8,7 @@ A proposal is stripped, and white space becomes single spaces where the parent i
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +25,13 @@ EXTRA = 40
 """Characters that a proposal may have beyond `longest` times those of its parent."""
 
 
+UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
+"""What no data set can hold: NUL, and half a surrogate pair, which an answer in JSON may spell."""
+
 NOTHING = "fallback: its parent's text, nothing else was written"
 AGAIN = "fallback: its parent's text, which was written again"
 LONG = "fallback: its parent's text, what was written is too long"
+ODD = "fallback: its parent's text, what was written holds characters that no file of texts can"
 TOO_LONG = "fallback: its parent's text, which is longer than the model reads"
 """Notes on children that are their parents again; the last is told by a method, as `Proposal.fault`."""
 
@@ -85,6 +90,8 @@ class Generating(Rewriter):
         """Why a proposal cannot be the child of this text; "" when it can."""
         if not text:
             return NOTHING
+        if UNSTORABLE.search(text):
+            return ODD
         return AGAIN if same(text, parent) else ""
 
     def tidied(self, text: str, parent: str) -> str:

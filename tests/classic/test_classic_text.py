@@ -290,3 +290,14 @@ def test_a_missing_thesaurus_is_said(tmp_path):
     with pytest.raises(UsageError, match="thesaurus"):
         child("a film", thesaurus=str(tmp_path / "none.txt"))
     assert not Path(tmp_path / "none.txt").exists()
+
+
+@pytest.mark.parametrize("share", [1e-9, 5e-324])
+def test_a_share_of_nearly_nothing_takes_one_word(share):
+    """And ends: how often one in a thousand million is drawn again would be felt."""
+    words, took = Words.of("one two three"), set()
+    for seed in range(20):
+        left = words.apply(wording.delete(words, share, np.random.default_rng(seed)))
+        assert len(left) == 2
+        took |= {"one", "two", "three"} - set(left)
+    assert took == {"one", "two", "three"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,16 @@ def test_labels_of_other_data_are_refused(tmp_path: Path) -> None:
             with pytest.raises(UsageError, match="without a label") as caught:
                 check(folder, ("good", "bad"))
             assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [{"good": 0, "bad": 1}, ["good", "bad"]])
+def test_labels_that_are_no_names_by_number(tmp_path: Path, names: object) -> None:
+    folder = write_classifier(tmp_path / "odd", ("good", "bad"))
+    config = json.loads((tmp_path / "odd/config.json").read_text()) | {"id2label": names}
+    (tmp_path / "odd/config.json").write_text(json.dumps(config))
+    with pytest.raises(UsageError, match="id2label") as caught:
+        check_labels(folder, ("good", "bad"))
+    assert caught.value.code == "judge-labels"
 
 
 def test_encoders_and_language_models_judge_by_their_rows(tmp_path: Path) -> None:

@@ -167,6 +167,28 @@ def test_configs_that_are_refused(bert: Path, key: str, value: object) -> None:
     assert caught.value.code == "model-config"
 
 
+@pytest.mark.parametrize(
+    ("file", "value"),
+    [("modules.json", [{"type": "x.Transformer"}, {"type": "x.Pooling"}]), ("modules.json", ["a"]),
+     ("config.json", {"model_type": "roberta", "pad_token_id": None, "max_position_embeddings": 9}),
+     ("config.json", {"model_type": "bert", "max_position_embeddings": "9"}),
+     ("sentence_bert_config.json", {"max_seq_length": "x"})],
+)  # fmt: skip
+def test_config_files_of_another_build(bert: Path, file: str, value: object) -> None:
+    if isinstance(value, dict) and (bert / file).is_file():
+        value = json.loads((bert / file).read_text()) | value
+    (bert / file).write_text(json.dumps(value))
+    with pytest.raises(ModelError, match="something unexpected") as caught:
+        get_card(str(bert))
+    assert caught.value.code == "model-config" and str(bert) in str(caught.value)
+
+
+def test_a_config_that_leaves_its_positions_open(bert: Path) -> None:
+    config = json.loads((bert / "config.json").read_text()) | {"max_position_embeddings": None}
+    (bert / "config.json").write_text(json.dumps(config))
+    assert get_card(str(bert)).space.size == 256
+
+
 def test_code_beside_the_model_is_not_run(bert: Path, booby_trap: tuple[Path, bytes]) -> None:
     run = f"__import__('os').system('touch {booby_trap[0]}')"
     for name in ("modeling_evil.py", "configuration_evil.py", "tokenization_evil.py", "__init__.py"):

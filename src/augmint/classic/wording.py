@@ -29,6 +29,7 @@ very s t can will just don should now
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 """Words without a synonym, as in Wei and Zou's code."""
 
+REDRAWS = 1000
 _LEAST = 3
 """Letters of a word that is misspelt."""
 
@@ -79,13 +80,20 @@ def swap(words: Words, share: float, rng: np.random.Generator) -> list[Edit]:
 
 
 def delete(words: Words, share: float, rng: np.random.Generator) -> list[Edit]:
-    """Each word goes with probability ``share``; drawn again until one goes, and one of the text always stays."""
+    """Each word goes with probability ``share``; drawn again until one goes, and one of the text always stays.
+
+    At a share so small that none goes in REDRAWS draws, any one goes: what the last of very many draws would be.
+    """
     able = np.array(words.removable(), dtype=np.int64)
     if len(words) < 2 or not len(able):
         return []
     gone = np.zeros(len(able), dtype=np.bool_)
-    while not gone.any():
+    for _ in range(REDRAWS):
         gone = rng.random(len(able)) < share
+        if gone.any():
+            break
+    else:
+        gone[rng.integers(len(able))] = True
     if gone.sum() == len(words):
         gone[rng.integers(len(able))] = False
     return words.removed(able[gone].tolist())
@@ -128,10 +136,10 @@ def _others(word: str, thesaurus: Thesaurus) -> tuple[str, ...]:
 
 def _articles(words: Words, new: dict[int, str]) -> dict[int, str]:
     """``an`` before a new vowel and ``a`` before a new consonant, where the article stands free."""
-    found = {}
+    found, free = {}, frozenset(words.free)
     for word, other in new.items():
         before = word - 1
-        if before in words.free and words[before].lower() in ("a", "an") and _vowel(other) != _vowel(words[word]):
+        if before in free and words[before].lower() in ("a", "an") and _vowel(other) != _vowel(words[word]):
             found[before] = _in_case_of(words[before], "an" if _vowel(other) else "a")
     return found
 

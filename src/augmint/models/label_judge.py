@@ -111,7 +111,15 @@ def _said(template: str, label: str) -> str:
 def _labels(files: dict[str, Path]) -> list[str]:
     """Names of the network's outputs, in order."""
     named = json.loads(files["config.json"].read_bytes()).get("id2label") or {}
-    return [named[key] for key in sorted(named, key=int)]
+    try:
+        return [str(named[key]) for key in sorted(named, key=int)]
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"id2label {str(named)[:100]} in {files['config.json']}",
+            expected='names by number: {"0": "...", "1": "..."}',
+            do="correct it, or take another --judge",
+            code="judge-labels",
+        ) from error
 
 
 def _columns(labels: Sequence[str], classes: Sequence[str], name: str) -> tuple[tuple[int, ...], bool]:

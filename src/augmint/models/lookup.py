@@ -100,6 +100,18 @@ def _as_kind(card: Card, kind: Kind | None) -> Card:
 
 def folder_card(folder: Path, kind: Kind | None = None) -> Card:
     """The card of a folder as ``save_pretrained`` or sentence-transformers write it; raises what `get_card` does."""
+    try:
+        return _folder_card(folder, kind)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:  # JSON of another build than is known
+        raise ModelError(
+            f"{folder}, whose config files hold something unexpected: {type(error).__name__}: {error}",
+            expected="the files of save_pretrained or sentence-transformers",
+            do="get the folder again",
+            code="model-config",
+        ) from error
+
+
+def _folder_card(folder: Path, kind: Kind | None) -> Card:
     modules = _modules(folder)
     body = folder / modules[0]["path"] if modules else folder
     config = _object(body / "config.json")
@@ -199,7 +211,7 @@ def _space(folder: Path, body: Path, modules: list[dict[str, Any]], config: dict
     """Width, pooling and lengths: as config and tokenizer bound them, and sentence-transformers' files say."""
     dims = next((config[key] for key in ("hidden_size", "d_model", "dim", "n_embd") if key in config), 0)
     places = next(
-        (config[key] for key in ("max_position_embeddings", "n_positions") if config.get(key, 0) > 0), LONGEST
+        (config[key] for key in ("max_position_embeddings", "n_positions") if (config.get(key) or 0) > 0), LONGEST
     )
     if config["model_type"] in _OFFSET:
         places -= config.get("pad_token_id", 1) + 1
@@ -286,7 +298,7 @@ def _json(path: Path) -> Any:
         raise _lacking(path)
     try:
         return json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _not_json(path) from error
 
 

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augmint.checks import check_rewriter
-from augmint.classic import TABLE
+from augmint.classic import TABLE, wording
 from augmint.classic.text import ClassicText
 from augmint.classic.text_strengths import TEXT_PRESETS
 from augmint.classic.wording import STOP_WORDS
+from augmint.classic.words import Words
 from augmint.core.errors import DataError, UsageError
 from augmint.core.registry import build
 from augmint.core.types import Sample

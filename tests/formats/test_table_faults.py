@@ -198,6 +198,13 @@ def test_no_row_is_lost_to_a_quote(tmp_path):
     assert [s.content for s in read(path)] == [f"text {i}" for i in range(60) if i % 3]
 
 
+def test_rows_of_tsv_that_look_like_one_cell_are_told(tmp_path):
+    data = b'text\tlabel\n"hello there\t0\nplain\t1\nsay "\t1\nlast\t0\n'
+    found = scan(put(tmp_path / "a.tsv", data))
+    assert len(found.entries) == 2 and any("tabs and line breaks" in w and "a.tsv:2" in w for w in found.warnings)
+    assert not scan(put(tmp_path / "b.tsv", b'text\tlabel\n"a\nb"\t0\n"a\tb"\t1\n')).warnings
+
+
 def test_formulas_are_read_as_they_are(tmp_path):
     texts = ["=1+1", "+1", "-1", "@SUM(A1)", "fine"]
     path = put(tmp_path / "a.csv", [{"text": text, "label": "a"} for text in texts])

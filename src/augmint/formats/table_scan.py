@@ -33,6 +33,7 @@ class TableScan:
         self.kinds: dict[str, type] = {}
         self.worded: set[str] = set()
         self.formulas = 0
+        self.swallowed: list[str] = []
 
     def add(self, source: Source) -> None:
         """All rows of a file."""
@@ -113,9 +114,10 @@ class TableScan:
         self._check_kind(source, row, cutter)
         if isinstance(row.cells.get(cutter.columns.group), str):
             self.worded.add(source.split)
-        self.formulas += any(
-            text[0] in "=+-@" for text in (content.values() if isinstance(content, dict) else [content])
-        )
+        texts = list(content.values()) if isinstance(content, dict) else [content]
+        self.formulas += any(text[0] in "=+-@" for text in texts)
+        if source.kind == "tsv" and any("\t" in text and "\n" in text for text in texts):
+            self.swallowed.append(f"{source.name}:{row.line}")
         self.rows.append(number, (row.line, row.offset, row.length), label, group, split, id_)
 
     def _split(self, source: Source, row: Row) -> str:
@@ -169,6 +171,11 @@ class TableScan:
         if not unlabelled:
             self._check_known(classes)
             warnings += self._class_warnings(classes)
+        if self.swallowed:  # as in GLUE's files, where a quote is a character and rows may look like one cell
+            warnings.append(
+                f"{len(self.swallowed)} texts hold tabs and line breaks in quotes, the first {self.swallowed[0]}: "
+                "if these are several rows, and quotes are mere characters, save the file as .jsonl"
+            )
         if self.formulas:
             warnings.append(f"{self.formulas} texts begin with = + - or @ (a spreadsheet may take them for formulas)")
         layout = self._layout(classes)

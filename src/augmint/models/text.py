@@ -82,13 +82,8 @@ class TextEncoder(Encoder):
                     states = packed_states(self.body, [tokens[i] for i in some], steady=self.steady, types=second)
                     rows[some] = self._rows(states.float(), [lengths[i] for i in some]).numpy()
             return rows
-        for width, members in equals(lengths, TOKENS if self.steady else 0):
-            fewest = -(-FEWEST // max(width, 1)) if self.steady else BATCH
-            filled = [*members, *members[-1:] * (fewest - len(members))]
-            batch = pad([tokens[i] for i in filled], width, 0)
-            if types:
-                batch = torch.cat([batch, pad([types[i] for i in filled], width, 0)[:, :1]], 1)
-            rows[members] = run(self.embed, batch, self.device, len(filled))[: len(members)]
+        for members, batch in batches(tokens, types, steady=self.steady):
+            rows[members] = run(self.embed, batch, self.device, len(batch))[: len(members)]
         return rows
 
     def _rows(self, states: Tensor, lengths: list[int]) -> Tensor:
@@ -100,6 +95,20 @@ class TextEncoder(Encoder):
             out.append(of_tokens(own, torch.ones(texts, width, dtype=torch.int64), self.pooling))
             start += texts * width
         return torch.cat(out)
+
+
+def batches(
+    tokens: list[list[int]], types: list[list[int]], *, steady: bool = False
+) -> Iterator[tuple[list[int], Tensor]]:
+    """(texts, (n, 2 or 3, T)) of each batch: texts of equal length, so that nothing is masked.
+
+    The last text stands several times where there are too few: less than BATCH, or, where a row's bits do not show how
+    many share a batch (``steady``), less than make FEWEST tokens.
+    """
+    for width, members in equals([len(row) for row in tokens], TOKENS if steady else 0):
+        fewest = -(-FEWEST // max(width, 1)) if steady else BATCH
+        filled = [*members, *members[-1:] * (fewest - len(members))]
+        yield members, pad([tokens[i] for i in filled], width, 0, [types[i] for i in filled] if types else ())
 
 
 def equals(lengths: list[int], tokens: int) -> Iterator[tuple[int, list[int]]]:
@@ -156,13 +165,18 @@ def buckets(lengths: list[int], most: int, step: int = STEP, batch: int = BATCH)
             yield width, rows[start : start + batch]
 
 
-def pad(tokens: list[list[int]], width: int, filler: int) -> Tensor:
-    """(n, 2, width) int64: token numbers filled up with ``filler``, and the mask of the real ones."""
-    out = np.zeros((len(tokens), 2, width), np.int64)
+def pad(tokens: list[list[int]], width: int, filler: int, types: Sequence[list[int]] = ()) -> Tensor:
+    """(n, 2, width) int64: token numbers filled up with ``filler``, and the mask of the real ones.
+
+    With ``types``, (n, 3, width): and which text of a pair each token is of.
+    """
+    out = np.zeros((len(tokens), 3 if types else 2, width), np.int64)
     out[:, 0] = filler
     for row, ids in zip(out, tokens, strict=True):
         row[0, : len(ids)] = ids
         row[1, : len(ids)] = 1
+    for row, marks in zip(out if types else (), types, strict=True):
+        row[2, : len(marks)] = marks
     return torch.from_numpy(out)
 
 

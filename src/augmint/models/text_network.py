@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from augmint.core.types import F32
 from augmint.models import hub
 from augmint.models.cards import Card
-from augmint.models.inputs import BATCH, run
-from augmint.models.text import cut, equals, load_body, pad, pooled
+from augmint.models.inputs import run
+from augmint.models.text import batches, cut, load_body, pad, pooled
 
 
 class TextNetwork(nn.Module):
@@ -35,8 +34,7 @@ class TextNetwork(nn.Module):
         if not texts:
             return pad([], width, filler)
         numbers, second = cut(self.tokenizer, texts, width)
-        found = pad(numbers, width, filler)
-        return torch.cat([found, pad(second, width, 0)[:, :1]], 1) if second else found
+        return pad(numbers, width, filler, second)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, d) of unit length, of x (n, 2 or 3, width)."""
@@ -60,9 +58,8 @@ def token_scores(net: Any, tokenizer: Any, size: int, device: str) -> Callable[[
     """
 
     if net.config.pad_token_id is None:
-        net.config.pad_token_id = (
-            -1
-        )  # GPT-2 and the like look for the last token that is none; nothing here is filled up
+        # GPT-2 and the like look for the last token that is no padding; nothing here is padded.
+        net.config.pad_token_id = -1
 
     def logits(x: Tensor) -> Tensor:
         second = {"token_type_ids": x[:, 2]} if x.shape[1] > 2 else {}
@@ -74,11 +71,7 @@ def token_scores(net: Any, tokenizer: Any, size: int, device: str) -> Callable[[
         if not texts:
             return rows
         tokens, types = cut(tokenizer, texts, size)
-        for width, members in equals([len(ids) for ids in tokens], 0):
-            filled = [*members, *members[-1:] * (BATCH - len(members))]  # always as many, so that nothing is masked
-            batch = pad([tokens[i] for i in filled], width, 0)
-            if types:
-                batch = torch.cat([batch, pad([types[i] for i in filled], width, 0)[:, :1]], 1)
+        for members, batch in batches(tokens, types):
             rows[members] = run(logits, batch, device)[: len(members)]
         return rows
 

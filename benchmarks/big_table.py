@@ -33,6 +33,13 @@ IMPORTS = {
     "inspect": "import augmint.cli.looking",
     "run": "import torch, augmint.cli.running, augmint.report.page",
 }
+# Not ru_maxrss: a process that was started by another begins with the other's.
+PEAK = """import atexit
+def tell():
+    with open("/proc/self/status", encoding="ascii") as file:
+        print("\\n", next(line.split()[1] for line in file if line.startswith("VmHWM:")), sep="")
+atexit.register(tell)
+"""
 MAIN = "import sys; from augmint.cli import main; sys.exit(main())"
 LIMIT_MB = 500
 
@@ -53,14 +60,17 @@ def write_rows(path: Path, count: int) -> None:
 def measured(code: str, *words: str) -> dict[str, Any]:
     """Seconds, processor seconds and peak MB of a process of its own; RuntimeError when it fails."""
     begin = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
+    with tempfile.TemporaryFile("w+", encoding="ascii") as said:
+        process = subprocess.Popen([sys.executable, "-c", PEAK + code, *words], stdout=said)
+        _, status, used = os.wait4(process.pid, 0)
+        said.seek(0)
+        *_, peak = said
     if os.waitstatus_to_exitcode(status) != 0:
         raise RuntimeError(f"{words} ended with status {status}")
     return {
         "seconds": round(time.monotonic() - begin, 1),
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
-        "peak_mb": round(used.ru_maxrss / 1024, 1),
+        "peak_mb": round(int(peak) / 1024, 1),
     }
 
 

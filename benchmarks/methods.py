@@ -39,6 +39,7 @@ from augmint.adapters import FeatureAugmenter
 from augmint.core.types import F32, I64
 from augmint.engine import intra_op_threads
 from augmint.pipeline.machine import machine_facts
+from prdc_speed import memory
 
 RESULTS = Path(__file__).parent / "results" / "methods.json"
 SIDES = ("augmint", "imbalanced-learn")
@@ -130,12 +131,6 @@ def peak_here(case: Case, side: str, scale: float, width: int, threads: int) -> 
         before = memory("VmRSS")
         resampler(side, after).fit_resample(X, y)
     return memory("VmHWM") - before
-
-
-def memory(name: str) -> int:
-    """Bytes of one line of the kernel's account of this process."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(f"{name}:")))
 
 
 def peaks(case: Case, args: argparse.Namespace) -> dict[str, int]:

@@ -191,6 +191,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     letters = np.frombuffer("\n".join(words).encode(), np.uint8)
     half = {"idf": idf.astype(np.float16), "vectors": vectors.astype(np.float16), "pieces": pieces.astype(np.float16)}
+    half = {name: np.ascontiguousarray(array) for name, array in half.items()}  # safetensors issue 825
     save_file({"words": letters, **half}, args.out / "tiny_text_judge.safetensors")
     print(f"{(args.out / 'tiny_text_judge.safetensors').stat().st_size} bytes, {len(words)} words", words[-5:])
     if args.score:

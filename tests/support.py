@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -111,6 +113,31 @@ def children(out: Path) -> list[dict[str, Any]]:
 def child_bytes(out: Path) -> dict[str, bytes]:
     """Bytes of every synthetic file by its name."""
     return {row["file_name"]: (out / "train" / row["file_name"]).read_bytes() for row in children(out)}
+
+
+def memory(name: str) -> int:
+    """Bytes of one line of the kernel's account of this process: ``VmRSS``, ``VmHWM`` (the peak).
+
+    Not ``ru_maxrss``: a process that was started by another begins with the other's, so behind a large test session it
+    tells the session's peak, and its growth is always 0.
+    """
+    with open("/proc/self/status", encoding="ascii") as file:  # noqa: PTH123 (pasted into code without pathlib)
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith(f"{name}:"))
+
+
+MEMORY = inspect.getsource(memory)
+"""For the code of a process that tells its own peak."""
+
+
+def peak_growth(work: Callable[[], object]) -> int:
+    """Bytes by which this process grew at most while it did ``work``."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
+    except OSError as error:
+        pytest.skip(f"this system does not tell a process its peak of memory: {error}")
+    before = memory("VmRSS")
+    work()
+    return memory("VmHWM") - before
 
 
 def cli(*words: str, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:

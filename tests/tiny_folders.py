@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import transformers
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 WORDS = (
     *("the", "cat", "sat", "on", "a", "mat", "while", "some", "old", "dog", "ran", "far", "away"),
@@ -48,10 +48,12 @@ def tokenizer_of(family: str) -> transformers.PreTrainedTokenizerFast:
     names = ["<pad>", "<unk>", first, last, "<mask>"] if first == "<s>" else ["[PAD]", "[UNK]", first, last, "[MASK]"]
     if first == "<s>":  # these count positions from the padding's number, 1
         names = [first, "<pad>", last, "<unk>", "<mask>"]
-    pieces = Tokenizer(models.WordPiece(unk_token=names[1] if first != "<s>" else "<unk>"))
+    letters = sorted(set("".join(WORDS)))
+    # Written down: what a trainer of the library learns is in another order each time.
+    words = dict.fromkeys([*names, *letters, *(f"##{letter}" for letter in letters), *WORDS])
+    vocabulary = {word: number for number, word in enumerate(words)}
+    pieces = Tokenizer(models.WordPiece(vocabulary, unk_token=names[1] if first != "<s>" else "<unk>"))
     pieces.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.WordPieceTrainer(vocab_size=80, special_tokens=names, show_progress=False)
-    pieces.train_from_iterator([" ".join(WORDS)] * 3, trainer)
     a, b = pieces.token_to_id(first), pieces.token_to_id(last)
     second = f"{last} $B:1 {last}:1" if first == "[CLS]" else f"{last} {last} $B {last}"
     pieces.post_processor = processors.TemplateProcessing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,42 +12,43 @@ import pytest
 
 pytest.importorskip("transformers")
 
-import torch
 import transformers
 
 from support import jsonl, snapshot
 from tiny_folders import write_classifier
 
-TEXTS = {
-    "animal": ("the cat sat on a mat", "some old dog ran far away", "a hungry dog", "the old cat was hungry"),
-    "place": ("far away into dark woods", "the mat on the mat", "into the far woods", "some dark woods far away"),
-}
+WORDS = {"animal": ("cat", "dog", "hungry", "old"), "place": ("mat", "woods", "far", "dark")}
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    rows = [{"text": f"{text} it was {more}", "label": label} for label, own in TEXTS.items() for text in own
-            for more in ("the", "a", "some", "on", "into")]  # fmt: skip
+    """24 rows of each class, of three of its words and none of the other's."""
+    rows = [{"text": f"the {a} {b} was the {c}", "label": label} for label, own in WORDS.items()
+            for a, b, c in itertools.permutations(own, 3)]  # fmt: skip
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
 @pytest.fixture
-def classifier(data: Path, tmp_path: Path) -> str:
-    """One that has learned the rows: labels in another order and case than the data's, and one of other data."""
+def classifier(tmp_path: Path) -> str:
+    """One that counts the classes' words: labels in another order and case than the data's, and one of other data.
+
+    By hand, as training so small a network ends elsewhere on each machine: every position sees the mean of all.
+    """
     folder = write_classifier(tmp_path / "classifier", ("PLACE", "weather", "Animal"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     net = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
-    rows = [json.loads(line) for line in data.read_text().splitlines()]
-    batch = tokenizer([row["text"] for row in rows], padding=True, return_tensors="pt")
-    batch["labels"] = torch.tensor([{"place": 0, "animal": 2}[row["label"]] for row in rows])
-    adam = torch.optim.Adam(net.parameters(), 3e-3)
-    for _ in range(30):
-        adam.zero_grad()
-        net(**batch).loss.backward()
-        adam.step()
-    net.eval().save_pretrained(folder)
+    parts = net.state_dict()
+    for name, value in parts.items():
+        if "LayerNorm" not in name:
+            value.zero_()
+        if name.endswith(("attention.self.value.weight", "attention.output.dense.weight", "pooler.dense.weight")):
+            value.fill_diagonal_(1)
+    for at, own in enumerate(WORDS.values()):
+        parts["bert.embeddings.word_embeddings.weight"][tokenizer.convert_tokens_to_ids(list(own)), at] = 1
+        parts["classifier.weight"][2 - 2 * at, at] = 10
+    net.save_pretrained(folder)
     return folder
 
 
@@ -62,10 +64,10 @@ def test_a_classifier_judges_a_run(augmint: Callable[..., Any], data: Path, clas
     answer = run(augmint, data, classifier, out)
     assert answer.code == 0, answer.err
     children = [row for row in jsonl(out / "train.jsonl") if row["is_synthetic"]]
-    assert len(children) == 40 and {row["label_by"] for row in children} == {"judge"}
+    assert len(children) == 48 and {row["label_by"] for row in children} == {"judge"}
     assert all(sum(row["label_probs"]) == pytest.approx(1, abs=1e-4) for row in children)
     right = sum(row["label_probs"][row["label"] == "place"] > 0.5 for row in children)
-    assert right >= 36, "it knows the rows, and the classes' order is the data's"
+    assert right >= 43, "it knows the rows, and the classes' order is the data's"
     assert json.loads((out / "run.json").read_bytes())["judge"] == "independent"
     assert augmint("verify", out).code == 0
     told = augmint("replay", out, children[0]["id"], "--json")

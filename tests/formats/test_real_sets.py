@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import resource
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from augmint.formats import detect
 from augmint.formats.folders import Folders
 from augmint.formats.images import read_image, strip_metadata
 from pictures import encode, noise, png_bomb, write
+from support import peak_growth
 
 
 @pytest.mark.shared
@@ -49,13 +49,15 @@ def test_bad_files_among_good_ones(tmp_path):
     cut = encode(noise((64, 64, 3)), "PNG")[:4000]
     bad = [b"", cut, b"just text", b"%!PS-Adobe-3.0", png_bomb(), cut[:60], b"GIF89a", b"\xff\xd8\xff\xe0"]
     write(tmp_path, {**good, **{f"cat/{100 * n + 50:04d}-bad.png": bad[n % len(bad)] for n in range(40)}})
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     read, skipped = {}, {}
-    for entry in Folders().scan(tmp_path, ReadOptions()).entries:
-        try:
-            read[entry.id] = Folders().load(entry)
-        except SampleError as error:
-            skipped[entry.id] = error.reason
+
+    def load() -> None:
+        for entry in Folders().scan(tmp_path, ReadOptions()).entries:
+            try:
+                read[entry.id] = Folders().load(entry)
+            except SampleError as error:
+                skipped[entry.id] = error.reason
+
+    assert peak_growth(load) < 100_000_000
     assert {id: sample.raw for id, sample in read.items()} == good
     assert len(skipped) == 40 and all(skipped.values()) and len(set(skipped.values())) >= 5
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB

@@ -283,6 +283,14 @@ def test_parquet_with_nulls_and_bad_bytes(schema):
     assert [(s.id, s.content, s.target) for s in read(path)] == [("a.parquet:0", "a", "x")]
 
 
+def test_parquet_with_a_column_name_of_bad_bytes(schema):
+    """pyarrow decodes the names itself, and raises what is no error of its own."""
+    pa, write = schema
+    path = write(text=pa.array(["a"]), label=pa.array(["x"]))
+    path.write_bytes(path.read_bytes().replace(b"label", b"lab\x80l"))
+    assert "'utf-8' codec" in fault(path, "parquet").got
+
+
 def test_parquet_without_text(schema):
     pa, write = schema
     assert "'n'" in fault(write(n=pa.array([1, 2]), label=pa.array(["x", "y"])), "missing-column").got

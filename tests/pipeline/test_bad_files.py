@@ -14,15 +14,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support import digit_images, save
+from support import MEMORY, digit_images, save
 
-CODE = """
-import resource, sys
+CODE = (
+    MEMORY
+    + """
+import sys
 from augmint.cli import main
 code = main(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, file=sys.stderr)
+print(memory("VmHWM"), file=sys.stderr)
 sys.exit(code)
 """
+)
 
 
 def png_of(width: int, height: int) -> bytes:

@@ -44,6 +44,19 @@ def test_a_unit_reads_back_as_it_was_written(manifest):
     assert not list((manifest.home / "tmp").iterdir())
 
 
+def test_an_array_reads_back_whatever_its_order_in_memory(manifest):
+    square = np.arange(12, dtype=np.float32).reshape(4, 3)
+    kinds = {
+        "fortran": np.asfortranarray(square),
+        "strided": square[:, ::2],
+        "picked": square[:, [2, 0]],
+        "turned": square.T,
+    }
+    manifest.commit("u", kinds, [])
+    for name, array in kinds.items():
+        assert np.array_equal(manifest.load("u").array(name), array), name
+
+
 def test_the_same_unit_has_the_same_bytes(manifest):
     manifest.commit("u", ARRAYS, ROWS)
     first = unit_file(manifest).read_bytes(), receipt_file(manifest).read_bytes()

@@ -226,7 +226,7 @@ def faults(path: Path) -> Iterator[None]:
     pa = arrow()
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for the name of a column
         why = str(error).strip().split("\n")[0]
         raise DataError(
             f"{str(path)!r}: it cannot be read: {why}",

@@ -92,7 +92,7 @@ def fit_all(
         assert judged is not None
         probe = Probe().fit(flat32(judged), judged.y, judged.groups)
         arrays |= {f"label.{key}": value for key, value in probe.state().items()}
-    return {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+    return arrays
 
 
 def load_synthesizer(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Synthesizer:

@@ -79,7 +79,9 @@ class Manifest:
         """Write a unit, then its receipt. Safe against kill -9 and power loss at any instruction."""
         # Rows are an array of bytes, not metadata: a header is limited to 100 MB, and 400,000 rows would fill it.
         facts = np.frombuffer(dump_json(rows).encode(), np.uint8)
-        data = safetensors.numpy.save({**arrays, _ROWS: facts})
+        # In C order: safetensors 0.8 writes what lies in memory, whatever its strides (safetensors issue 825).
+        plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        data = safetensors.numpy.save({**plain, _ROWS: facts})
         self.write(self.home / "units" / f"{unit}.safetensors", data)
         receipt = {"unit": unit, "rows": len(rows), "sha256": sha256(data), "bytes": len(data)}
         self.write(self.home / "receipts" / f"{unit}.json", (dump_json(receipt) + "\n").encode())

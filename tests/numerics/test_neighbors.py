@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.neighbors import NearestNeighbors
 
-from augmint.numerics import candidates
-from augmint.numerics.neighbors import class_spacing, distances, nearest
+from augmint.numerics import candidates, neighbors
+from augmint.numerics.neighbors import class_spacing, distances, nearest, nearest_rows
 
 # Few values and few columns: ties and duplicates in nearly every example.
 GRID = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 3)).flatmap(
@@ -45,6 +45,45 @@ def test_same_leaves_out_the_row_itself_only(pair: tuple[np.ndarray, np.ndarray]
     for i, found in enumerate(index):
         rest = np.delete(np.arange(len(rows)), i)
         assert np.array_equal(found, rest[brute(rows[i : i + 1], rows[rest], k)[1][0]])
+
+
+@settings(max_examples=100, deadline=None)
+@given(GRID, st.integers(1, 14))
+def test_rows_alone_are_those_found_with_distances(pair: tuple[np.ndarray, np.ndarray], k: int) -> None:
+    query, rows = pair
+    assert np.array_equal(nearest_rows(query, rows, k), nearest(query, rows, k)[1])
+    assert np.array_equal(nearest_rows(rows, rows, k, same=True), nearest(rows, rows, k, same=True)[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32), st.integers(2, 400), st.sampled_from([1, 2, 30, 600]), st.integers(1, 9),
+    st.sampled_from([1e-25, 1e-3, 1.0, 1e25]), st.sampled_from([0.0, 300.0]), st.sampled_from([1 << 22, 4000]),
+)  # fmt: skip
+def test_rows_alone_of_any_size(seed: int, m: int, d: int, k: int, size: float, offset: float, block: int) -> None:
+    """Rows by the hundred in one column lie so near to each other that the product cannot tell them apart."""
+    rng = np.random.default_rng(seed)
+    rows, query = ((size * (rng.standard_normal((c, d)) + offset)).astype(np.float32) for c in (m, 7))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidates, "BLOCK_NUMBERS", block)
+        assert np.array_equal(nearest_rows(query, rows, k), nearest(query, rows, k)[1])
+        assert np.array_equal(nearest_rows(rows, rows, k, same=True), nearest(rows, rows, k, same=True)[1])
+
+
+def test_differences_are_taken_of_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    exact = neighbors.pair_squares
+
+    def counted(query: np.ndarray, rows: np.ndarray, pairs: candidates.Pairs) -> np.ndarray:
+        taken.append(len(pairs.query))
+        return exact(query, rows, pairs)
+
+    monkeypatch.setattr(neighbors, "pair_squares", counted)
+    rows = np.random.default_rng(0).standard_normal((600, 512), dtype=np.float32)
+    nearest_rows(rows, rows, 5, same=True)
+    few = sum(taken)
+    nearest(rows, rows, 5, same=True)
+    assert few < 0.3 * (sum(taken) - few)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1000.0])

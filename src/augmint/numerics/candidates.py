@@ -58,8 +58,10 @@ class Pairs(NamedTuple):
         return Pairs(self.query[at], self.row[at], self.square[at])
 
 
-def candidates(query: F32, rows: F32, k: int, *, same: bool) -> Iterator[Pairs]:
+def candidates(query: F32, rows: F32, k: int, *, same: bool) -> Iterator[tuple[Pairs, F32]]:
     """Groups of whole query rows, each sorted by query row and with at least k rows for each of them.
+
+    Beside each pair (p,) its reach: a row of the same query whose computed square is larger is farther for certain.
 
     Args:
         query: (n, d), n >= 1; numbers below 1e12 or so, because they are squared.
@@ -81,8 +83,9 @@ def candidates(query: F32, rows: F32, k: int, *, same: bool) -> Iterator[Pairs]:
         squares = _gram(right) if left is right else _squares(left, right)
         if same:
             np.fill_diagonal(squares[:, start:], np.inf)
-        for part in _in_parts(squares, _reach(_bound(squares, k), left)):
-            yield Pairs(part.query + start, part.row, part.square)
+        for part in _in_parts(squares, _reach(_bound(squares, k), left[:, -2], left.shape[1])):
+            reach = _reach(part.square, left[part.query, -2], left.shape[1])
+            yield Pairs(part.query + start, part.row, part.square), reach
 
 
 def _lifted(rows: F32, center: F32, order: I64 | None = None) -> F32:
@@ -136,11 +139,17 @@ def _bound(squares: F32, k: int) -> F32:
     return _kth(smallest, k)
 
 
-def _reach(kth: F32, left: F32) -> F32:
-    """(n,) the bound that follows from k rows of computed squares up to ``kth``; see the top of the file."""
-    c = ROUNDING * np.sqrt(left.shape[1])
-    length = 3.0 * c * left[:, -2].astype(np.float64) + 1e-30
-    farthest = (kth + length) / (1.0 - 2.0 * c)
+def _reach(square: F32, own: F32, width: int) -> F32:
+    """(n,) the most that can be computed for a row no farther than one of computed ``square``; see the top of the file.
+
+    Args:
+        square: (n,) computed squares.
+        own: (n,) squared length of the query rows.
+        width: of lifted rows.
+    """
+    c = ROUNDING * np.sqrt(width)
+    length = 3.0 * c * own.astype(np.float64) + 1e-30
+    farthest = (square + length) / (1.0 - 2.0 * c)
     out: F32 = np.nextafter((farthest * (1.0 + 2.0 * c) + length).astype(np.float32), np.float32(np.inf))
     return out
 
@@ -158,7 +167,7 @@ def _in_parts(squares: F32, limit: F32) -> Iterator[Pairs]:
         yield Pairs(found.query + at.start, found.row, found.square)
 
 
-def _triangle(rows: F32, center: F32, k: int, step: int) -> Pairs | None:
+def _triangle(rows: F32, center: F32, k: int, step: int) -> tuple[Pairs, F32] | None:
     """Candidates of all rows among themselves, each product used twice; None where too many rows tie.
 
     The rows are shuffled, so that the first block of them is a fair sample, and so are all blocks seen so far.
@@ -173,7 +182,7 @@ def _triangle(rows: F32, center: F32, k: int, step: int) -> Pairs | None:
         squares = _squares(right[start:stop], right[start:])
         np.fill_diagonal(squares, np.inf)
         if start == 0:
-            limit = _reach(_kth_above(squares, k), right)
+            limit = _reach(_kth_above(squares, k), right[:, -2], right.shape[1])
         across = _marked(squares, squares <= limit[start:stop, None])
         later = np.where(np.arange(start, n) < stop, np.float32(-np.inf), limit[start:])
         down = _marked(squares, squares <= later)
@@ -187,8 +196,10 @@ def _triangle(rows: F32, center: F32, k: int, step: int) -> Pairs | None:
             held, count = [pairs], len(pairs.query)
             if 3 * count > 2 * most:
                 return None
+    reach = _reach(held[0].square, right[held[0].query, -2], right.shape[1])
     found = Pairs(order[held[0].query], order[held[0].row], held[0].square)
-    return found.take(np.argsort(found.query, kind="stable"))
+    turn = np.argsort(found.query, kind="stable")
+    return found.take(turn), reach[turn]
 
 
 def _kth_above(squares: F32, k: int) -> F32:
@@ -221,5 +232,5 @@ def _closest(pairs: Pairs, left: F32, k: int, limit: F32) -> tuple[Pairs, F32]:
     full = np.diff(first, append=len(pairs.query)) >= k
     rows, kth = pairs.query[first[full]], pairs.square[first[full] + k - 1]
     limit = limit.copy()
-    limit[rows] = np.minimum(limit[rows], _reach(kth, left[rows]))
+    limit[rows] = np.minimum(limit[rows], _reach(kth, left[rows, -2], left.shape[1]))
     return pairs.take(pairs.square <= limit[pairs.query]), limit

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from augmint.core.types import F32, I64
+from augmint.core.types import F32, I64, Bool
 from augmint.numerics.candidates import Pairs, candidates, sort_key
 
 F64 = npt.NDArray[np.float64]
@@ -39,23 +39,65 @@ def nearest(query: F32, rows: F32, k: int, *, same: bool = False) -> tuple[F32, 
     Returns:
         Distances (n, k') and indices (n, k').
     """
-    n, m = len(query), len(rows)
-    k = max(0, min(k, m - 1 if same else m))
-    distance, index = np.zeros((n, k), np.float32), np.zeros((n, k), np.int64)
-    if k == 0 or n == 0:
+    distance, index = _empty(query, rows, k, same)
+    if not index.size:
         return distance, index
-    largest = max(float(max(x.max(), -x.min())) for x in ((rows,) if same else (query, rows)))
-    if largest and not 1.0 / LARGE < largest < LARGE:
-        scale = np.float32(2.0 ** -float(np.clip(np.frexp(largest)[1], -126, 126)))
-        distance, index = nearest(query * scale, rows * scale, k, same=same)
-        return distance / scale, index
-    for pairs in candidates(query, rows, k, same=same):
+    query, rows, scale = _scaled(query, rows, same)
+    for pairs, _ in candidates(query, rows, index.shape[1], same=same):
         square = pair_squares(query, rows, pairs)
-        first = np.flatnonzero(np.diff(pairs.query, prepend=-1))
-        best = nearest_first(pairs, square)[first[:, None] + np.arange(k)]
-        at = pairs.query[first]
-        distance[at], index[at] = np.sqrt(square[best]), pairs.row[best]
+        places = _best_places(pairs, index.shape[1])
+        best, at = nearest_first(pairs, square)[places], pairs.query[places[:, 0]]
+        distance[at], index[at] = np.sqrt(square[best]) / scale, pairs.row[best]
     return distance, index
+
+
+def nearest_rows(query: F32, rows: F32, k: int, *, same: bool = False) -> I64:
+    """The indices (n, k') that :func:`nearest` finds, without the distances.
+
+    Most query rows need no differences: where the computed squares of the k + 1 nearest candidates lie farther apart
+    than the product can err, their order is known.
+    """
+    _, index = _empty(query, rows, k, same)
+    if not index.size:
+        return index
+    query, rows, _ = _scaled(query, rows, same)
+    for pairs, reach in candidates(query, rows, index.shape[1], same=same):
+        places = _best_places(pairs, index.shape[1])
+        order = nearest_first(pairs, pairs.square)
+        index[pairs.query[places[:, 0]]] = pairs.row[order[places]]
+        unsure = pairs.query[places[_unsure(pairs, reach, order, places), 0]]
+        if len(unsure):
+            some = pairs.take(np.isin(pairs.query, unsure))
+            best = nearest_first(some, pair_squares(query, rows, some))[_best_places(some, index.shape[1])]
+            index[unsure] = some.row[best]
+    return index
+
+
+def _empty(query: F32, rows: F32, k: int, same: bool) -> tuple[F32, I64]:
+    """Distances and indices to be filled, (n, k')."""
+    k = max(0, min(k, len(rows) - 1 if same else len(rows)))
+    return np.zeros((len(query), k), np.float32), np.zeros((len(query), k), np.int64)
+
+
+def _scaled(query: F32, rows: F32, same: bool) -> tuple[F32, F32, np.float32]:
+    """Both times the same power of two, so that their squares are finite and not zero; and the power."""
+    largest = max(float(max(x.max(), -x.min())) for x in ((rows,) if same else (query, rows)))
+    if not largest or 1.0 / LARGE < largest < LARGE:
+        return query, rows, np.float32(1.0)
+    scale = np.float32(2.0 ** -float(np.clip(np.frexp(largest)[1], -126, 126)))
+    return query * scale, rows * scale, scale
+
+
+def _best_places(pairs: Pairs, k: int) -> I64:
+    """(q, k) where the k nearest of each query row stand, once its pairs are sorted."""
+    return np.flatnonzero(np.diff(pairs.query, prepend=-1))[:, None] + np.arange(k)
+
+
+def _unsure(pairs: Pairs, reach: F32, order: I64, places: I64) -> Bool:
+    """(q,) whether a candidate may be nearer than one of the k that stand before it."""
+    close = pairs.square[order[1:]] <= reach[order[:-1]]
+    close &= pairs.query[1:] == pairs.query[:-1]  # sorted, so it is the same before and after ordering
+    return np.asarray(np.append(close, False)[places].any(axis=1), np.bool_)
 
 
 def nearest_first(pairs: Pairs, square: F32) -> I64:

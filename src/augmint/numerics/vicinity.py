@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from augmint.core.types import F32, I64
-from augmint.numerics.neighbors import nearest
+from augmint.numerics.neighbors import nearest_rows
 
 
 class Vicinity:
@@ -57,9 +57,9 @@ def class_neighbors(rows: F32, labels: I64, k: int) -> tuple[I64, I64]:
     alone = np.bincount(labels)[labels] < 2
     for c in np.unique(labels[~alone]):
         members = np.flatnonzero(labels == c)
-        found = members[nearest(rows[members], rows[members], k, same=True)[1]]
+        found = members[nearest_rows(rows[members], rows[members], k, same=True)]
         near[members] = found[:, np.arange(k) % found.shape[1]]
     if alone.any() and not alone.all():
-        lender = np.flatnonzero(~alone)[nearest(rows[alone], rows[~alone], 1)[1][:, 0]]
+        lender = np.flatnonzero(~alone)[nearest_rows(rows[alone], rows[~alone], 1)[:, 0]]
         origin[alone], near[alone] = lender, near[lender]
     return origin, near

@@ -30,7 +30,7 @@ import numpy as np
 from augmint.core.protocols import Batched, State, Synthesizer
 from augmint.core.types import F32, I64, Bool, Draw, Latents, TargetKind, Text
 from augmint.numerics.moments import class_moments
-from augmint.numerics.neighbors import nearest
+from augmint.numerics.neighbors import nearest_rows
 from augmint.numerics.rows import (
     check_base,
     check_width,
@@ -131,7 +131,7 @@ class Calibration(Synthesizer, Batched):
         """Groups of two rows or more; where ``near`` is given only the k next to any of its rows, to keep few."""
         able = np.flatnonzero(spread.count >= 2)
         if near is not None and len(able):
-            able = able[np.unique(nearest(near, spread.mean[able], self.neighbors)[1])]
+            able = able[np.unique(nearest_rows(near, spread.mean[able], self.neighbors))]
         return able.astype(np.int64)
 
     def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
@@ -160,7 +160,7 @@ class Calibration(Synthesizer, Batched):
         for c in np.unique(labels):
             own, others = np.flatnonzero(labels == c), np.flatnonzero(self.lender_label_ != c)
             able = others if len(others) else np.arange(len(self.lender_label_))
-            near = able[nearest(there[own], self.lenders_.mean[able], slots)[1]]
+            near = able[nearest_rows(there[own], self.lenders_.mean[able], slots)]
             which[own, : near.shape[1]], lends[own, : near.shape[1]] = near, True
         return which, lends
 

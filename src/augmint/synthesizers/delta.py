@@ -26,7 +26,7 @@ import numpy.typing as npt
 from augmint.core.protocols import State, Synthesizer
 from augmint.core.types import F32, I64, Draw, Latents, TargetKind, Text
 from augmint.numerics.moments import class_moments
-from augmint.numerics.neighbors import nearest
+from augmint.numerics.neighbors import nearest_rows
 from augmint.numerics.rows import (
     check_base,
     check_width,
@@ -109,7 +109,7 @@ class Delta(Synthesizer):
         keep = _pairable(strata(source), len(source) if base is None else self.most, rng)
         if base is not None and self.pairs == "near":
             # Of a base, only the classes in which a step can begin: those next to a real row.
-            near = np.unique(nearest(own, rows[keep], self.neighbors)[1])
+            near = np.unique(nearest_rows(own, rows[keep], self.neighbors))
             keep = keep[np.isin(strata(source)[keep], strata(source)[keep[near]])]
         self.rows_, self.label_ = rows[keep].copy(), strata(source)[keep]
         self.names_ = text_array([f"{kind}:{name}" for name in source.ids[keep]])
@@ -150,7 +150,7 @@ class Delta(Synthesizer):
     def _begin(self, rows: F32, able: I64, dice: npt.NDArray[np.float64]) -> I64:
         """(n,) position of b1 among the kept rows ``able``."""
         if self.pairs == "near":
-            near = able[nearest(rows, self.rows_[able], self.neighbors)[1]]
+            near = able[nearest_rows(rows, self.rows_[able], self.neighbors)]
             return np.asarray(near[np.arange(len(rows)), (dice * near.shape[1]).astype(np.int64)])
         classes = np.unique(self.label_[able])
         turn, inside = np.divmod(dice * len(classes), 1.0)

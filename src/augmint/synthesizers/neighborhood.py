@@ -20,7 +20,7 @@ import numpy.typing as npt
 from augmint.core.protocols import Batched, Block, State, Synthesizer
 from augmint.core.types import F32, I64, Draw, Latents, TargetKind, Text
 from augmint.numerics.moments import class_moments
-from augmint.numerics.neighbors import nearest
+from augmint.numerics.neighbors import nearest_rows
 from augmint.numerics.rows import (
     check_width,
     checked,
@@ -32,7 +32,7 @@ from augmint.numerics.rows import (
     strata_count,
     unpack_text,
 )
-from augmint.synthesizers.paths import PATHS, Path
+from augmint.synthesizers.paths import PATHS, Path, line, lines
 
 F64 = npt.NDArray[np.float64]
 
@@ -231,7 +231,7 @@ class Neighborhood:
         """(n,) place among the members of the class, for rows that are not among them."""
         if k is None:
             return (dice * len(members)).astype(np.int64)
-        return _chosen(nearest(rows, self.rows[members], k)[1], dice)
+        return _chosen(nearest_rows(rows, self.rows[members], k), dice)
 
     def nearest_members(self, c: int, members: I64, own: I64, k: int) -> I64:
         """(n, k) places among the members of a class of the rows nearest to these, nearest first.
@@ -248,21 +248,24 @@ class Neighborhood:
             distinct = np.unique(own) if len(members) > SMALL_CLASS else members
             self.asked[key] += len(distinct)
             if 4 * self.asked[key] < len(members):
-                found = nearest(rows[distinct], rows, k + 1)[1]
+                found = nearest_rows(rows[distinct], rows, k + 1)
                 # The row itself is one of these, unless copies of it come first.
                 out = found == distinct[:, None]
                 out[:, -1] |= ~out.any(axis=1)
                 others: I64 = found[~out].reshape(-1, k)
                 return others[np.searchsorted(distinct, own)]
-            self.near[key] = nearest(rows, rows, k, same=True)[1]
+            self.near[key] = nearest_rows(rows, rows, k, same=True)
         return self.near[key][own]
 
     def _mix(self, anchors: Anchors, partner: I64, u: F32, path: Path, out: F32) -> None:
         """Points on the path into ``out``; a ragged anchor is left as it is where its partner has ended."""
         width = out.shape[1]
         step = max(1, CHUNK_NUMBERS // width)
-        buffer = np.empty((step, width), np.float32)
         ragged = bool((self.length >= 0).any())
+        if path is line and anchors.source is self.rows and not ragged:
+            lines(self.rows, anchors.at, np.maximum(partner, 0), u, out)
+            return
+        buffer = np.empty((step, width), np.float32)
         for start in range(0, len(out), step):
             at = slice(start, start + step)
             b = self.rows.take(partner[at], axis=0, out=out[at], mode="clip")

@@ -42,7 +42,7 @@ from scipy.special import softmax
 from augmint.core.errors import UsageError
 from augmint.core.protocols import State, Synthesizer
 from augmint.core.types import F32, I64, NO_PICK, Draw, Latents, TargetKind, Text
-from augmint.numerics.neighbors import nearest
+from augmint.numerics.neighbors import nearest, nearest_rows
 from augmint.numerics.probe import Probe
 from augmint.numerics.rows import check_width, checked, flat32, pack_text, strata, text_array, unpack_text
 
@@ -156,7 +156,7 @@ class Retrieval(Synthesizer):
         near = np.full((len(self.place_), probability.shape[1]), -1, np.int64)
         for c in np.unique(label):
             own = np.flatnonzero(label == c)
-            near[:, c] = own[nearest(self.rows_, rows[own], 1)[1][:, 0]]
+            near[:, c] = own[nearest_rows(self.rows_, rows[own], 1)[:, 0]]
         others = np.take_along_axis(near, order[:, 1:], axis=1)
         self.mates_ = text_array([f"data:{real.ids[at]}" for at in others.ravel()]).reshape(others.shape)
 

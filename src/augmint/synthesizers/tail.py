@@ -34,7 +34,7 @@ import numpy as np
 from augmint.core.protocols import State, Synthesizer
 from augmint.core.types import F32, I64, Draw, Latents, TargetKind, Text
 from augmint.numerics.moments import class_moments
-from augmint.numerics.neighbors import nearest
+from augmint.numerics.neighbors import nearest_rows
 from augmint.numerics.rows import (
     check_base,
     check_width,
@@ -128,7 +128,7 @@ class Tail(Synthesizer):
         for c in np.flatnonzero(spread.count[:classes]):
             head = (group >= classes) | (spread.count >= spread.count[c])
             able = np.flatnonzero(head & (spread.count >= 2) & (group != c))
-            near = nearest(spread.mean[c : c + 1], spread.mean[able], self.neighbors)[1][0]
+            near = nearest_rows(spread.mean[c : c + 1], spread.mean[able], self.neighbors)[0]
             found[c, : len(near)] = able[near]
         return found
 

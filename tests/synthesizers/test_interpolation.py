@@ -13,9 +13,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from augmint.checks import check_synthesizer, example_latents
 from augmint.core.types import Latents
-from augmint.synthesizers import neighborhood, paths
+from augmint.synthesizers import neighborhood
 from augmint.synthesizers.interpolation import ALONE, Interpolation
-from augmint.synthesizers.paths import line, lines, sphere
+from augmint.synthesizers.paths import line, sphere
 
 
 def names(real: Latents) -> dict[str, int]:
@@ -149,19 +149,6 @@ def test_the_sphere_leaves_a_ragged_anchor_where_its_partner_has_ended() -> None
     half = 3 / np.sqrt(2)
     assert draw.z[0, :, 0] == pytest.approx([half, half, 7.0])
     assert draw.z[1, :2, 0] != pytest.approx([half, half]) and draw.z[1, 2, 0] == 0.0
-
-
-def test_lines_by_position_are_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(0)
-    rows = rng.standard_normal((40, 33), dtype=np.float32)
-    a, b = rng.integers(0, 40, (2, 300))
-    u = rng.uniform(-0.5, 1.5, 300).astype(np.float32)
-    for numbers in (1 << 21, 1000, 1):
-        monkeypatch.setattr(paths, "BLOCK_NUMBERS", numbers)
-        found = np.empty((300, 33), np.float32)
-        lines(rows, a, b, u, found)
-        np.testing.assert_allclose(found, rows[a] + u[:, None] * (rows[b] - rows[a]), atol=2e-6)
-        np.testing.assert_allclose(found, line(rows[a], rows[b], u), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class LatentSampler(OneToOneFeatureMixin, BaseEstimator):  # type: ignore[misc]
         with _value_errors():
             rows, target, method = self._checked(X, y)
             made = sum(self._counts)
-            out = np.empty((len(rows) + made, *rows.shape[1:]), rows.dtype)
+            out = np.zeros((len(rows) + made, *rows.shape[1:]), rows.dtype)
             out[: len(rows)] = rows
             self._minted = self._mint(method, out, len(rows), target)
         out = out[: len(rows) + len(self._minted.anchors)]

@@ -110,9 +110,9 @@ class Synthesizer(Stateful):
     def sample_fitted(self, real: Latents, blocks: Sequence[Block], out: F32) -> Iterator[tuple[I64, Draw]]:
         """The same as ``sample(real.take(at), rng)`` of each block, where ``real`` is what was fitted.
 
-        A method may write its rows into ``out`` (n, *shape), the place of all blocks, and return that part of it as
-        the draw's ``z``, which saves copies of many rows in memory; the caller compares. It may make several blocks
-        at once, and say the parents by position instead of by name.
+        A method may write its rows into ``out`` (n, *shape), zeros, the place of all blocks, and return that part of
+        it as the draw's ``z``, which saves copies of many rows in memory; the caller compares. It may make several
+        blocks at once, and say the parents by position instead of by name.
 
         Yields:
             The anchors of the next rows, and these.

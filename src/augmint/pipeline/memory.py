@@ -72,8 +72,8 @@ def mint(
         real: (n, *shape).
         counts: new rows of each class; one number for targets that are not classes.
         seed: of all random numbers.
-        out: (sum of counts, *shape), of any dtype; classes one after the other. Where a pool had no row left, there
-            are fewer new rows than asked for, and the end of ``out`` is not written.
+        out: (sum of counts, *shape), zeros of any dtype; classes one after the other. Where a pool had no row left,
+            there are fewer new rows than asked for, and the end of ``out`` is not written.
         pool: for methods that pick from one.
         base: for methods that learn from one.
     """
@@ -83,7 +83,7 @@ def mint(
     for blocks in _blocks(method, real, counts, seed):
         for some in [blocks] if same else [[block] for block in blocks]:
             shape = (sum(len(at) for at, _ in some), *real.shape)
-            scratch = out[filled : filled + shape[0]] if same else np.empty(shape, np.float32)
+            scratch = out[filled : filled + shape[0]] if same else np.zeros(shape, np.float32)
             for rows, draw in method.sample_fitted(real, some, scratch):
                 parts.append(_facts(draw, rows, real.ids))
                 new = parts[-1].pick != NO_PICK

@@ -32,7 +32,8 @@ from augmint.numerics.rows import (
     strata_count,
     unpack_text,
 )
-from augmint.synthesizers.paths import PATHS, Path, line, lines
+from augmint.numerics.weighted_sums import add_weighted
+from augmint.synthesizers.paths import PATHS, Path, line
 
 F64 = npt.NDArray[np.float64]
 
@@ -171,13 +172,13 @@ class Neighborhood:
             u: (n,) how far; 0 is the anchor, 1 the partner, below 0 away from it.
             dice: (n, 2) numbers in [0, 1): the choice of partner, and the seed of the noise of a row without one.
             how: the options of the method.
-            out: (n, *shape) to write the points into; None makes a new array.
+            out: (n, *shape) of zeros to write the points into; None makes a new array.
         """
         check_width(anchors.source, self.rows.shape[1], how.who)
         partner = self.partners(anchors, how.neighbors, dice[:, 0])
         alone = partner < 0
         u32 = np.where(alone, 0.0, u).astype(np.float32)
-        flat = np.empty((len(u32), self.rows.shape[1]), np.float32) if out is None else out.reshape(len(u32), -1)
+        flat = np.zeros((len(u32), self.rows.shape[1]), np.float32) if out is None else out.reshape(len(u32), -1)
         self._mix(anchors, partner, u32, PATHS[how.path], flat)
         if alone.any():
             noise = self._noise(anchors.label[alone], dice[alone, 1], how.fallback_strength)
@@ -258,12 +259,12 @@ class Neighborhood:
         return self.near[key][own]
 
     def _mix(self, anchors: Anchors, partner: I64, u: F32, path: Path, out: F32) -> None:
-        """Points on the path into ``out``; a ragged anchor is left as it is where its partner has ended."""
+        """Points on the path into zeros ``out``; a ragged anchor is left as it is where its partner has ended."""
         width = out.shape[1]
         step = max(1, CHUNK_NUMBERS // width)
         ragged = bool((self.length >= 0).any())
-        if path is line and anchors.source is self.rows and not ragged:
-            lines(self.rows, anchors.at, np.maximum(partner, 0), u, out)
+        if path is line and not ragged:
+            self._lines(anchors, np.maximum(partner, 0), u, out)
             return
         buffer = np.empty((step, width), np.float32)
         for start in range(0, len(out), step):
@@ -278,6 +279,15 @@ class Neighborhood:
             b *= inside
             path(a * inside, b, u[at])
             np.copyto(b, a, where=~inside)
+
+    def _lines(self, anchors: Anchors, partner: I64, u: F32, out: F32) -> None:
+        """As :meth:`_mix` on lines, each row read and written once: (1 - u) anchor, then u partner."""
+        at, share = np.stack([anchors.at, partner], axis=1), np.stack([np.float32(1.0) - u, u], axis=1)
+        if anchors.source is self.rows:
+            add_weighted(self.rows, at, share, out)
+            return
+        add_weighted(anchors.source, at[:, :1], share[:, :1], out)
+        add_weighted(self.rows, at[:, 1:], share[:, 1:], out)
 
     def _noise(self, labels: I64, dice: F64, strength: float) -> F32:
         """(n, d) noise of rows that stand alone, each from its own seed so that no row depends on another."""
@@ -325,7 +335,7 @@ class NeighborMethod(Synthesizer, Batched):
 
     @abstractmethod
     def draw(self, anchors: Anchors, dice: F64, out: F32 | None = None) -> Draw:
-        """One point for each anchor from its numbers in [0, 1), (n, dice), into ``out`` where it is given."""
+        """One point for each anchor from its numbers in [0, 1), (n, dice), into zeros ``out`` where they are given."""
 
     def sample(self, anchors: Latents, rng: np.random.Generator) -> Draw:
         """One point for each anchor. An anchor that was not fitted is matched with the rows of its class."""

@@ -18,14 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse import csr_array
 
-from augmint.core.types import F32, I64
+from augmint.core.types import F32
 
 Path = Callable[[F32, F32, F32], F32]
-
-BLOCK_NUMBERS = 1 << 21
-"""Numbers of the points that are made at once: 8 MiB of float32."""
 
 
 def line(a: F32, b: F32, u: F32) -> F32:
@@ -33,20 +29,6 @@ def line(a: F32, b: F32, u: F32) -> F32:
     b *= u[:, None]
     b += a * (np.float32(1.0) - u)[:, None]
     return b
-
-
-def lines(rows: F32, a: I64, b: I64, u: F32, out: F32) -> None:
-    """Points on the lines from ``rows[a]`` to ``rows[b]`` into ``out``, the numbers of :func:`line`.
-
-    A product with a matrix of two numbers a row, which reads and writes each row once.
-    """
-    step = max(1, BLOCK_NUMBERS // rows.shape[1])
-    for start in range(0, len(out), step):
-        at = slice(start, start + step)
-        share = np.stack([np.float32(1.0) - u[at], u[at]], axis=1)
-        ends = np.stack([a[at], b[at]], axis=1)
-        shape = (len(share), len(rows))
-        out[at] = csr_array((share.ravel(), ends.ravel(), np.arange(0, ends.size + 1, 2)), shape=shape) @ rows
 
 
 def sphere(a: F32, b: F32, u: F32) -> F32:

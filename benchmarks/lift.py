@@ -7,7 +7,7 @@ again; pair 0 of all cells comes first, so that the table is even wherever it is
 
     python benchmarks/lift.py plan      # what it costs, by what was measured so far
     python benchmarks/lift.py run       # all that is missing; --students, --pairs, --lines, --workers
-    python benchmarks/lift.py table     # benchmarks/results/lift.json; then lift_table.py writes docs/lift_table.md
+    python benchmarks/lift_table.py     # benchmarks/results/lift.json and docs/lift_table.md
 """
 
 from __future__ import annotations

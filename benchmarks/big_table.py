@@ -10,6 +10,7 @@ process that does the work, and how much of it is above a process that only impo
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ from typing import Any
 
 from augmint.core.seeds import stream
 from augmint.pipeline.machine import machine_facts
+from process_memory import memory
 
 RESULTS = Path(__file__).parent / "results" / "big_table.json"
 WORDS = (
@@ -33,12 +35,10 @@ IMPORTS = {
     "inspect": "import augmint.cli.looking",
     "run": "import torch, augmint.cli.running, augmint.report.page",
 }
-# Not ru_maxrss: a process that was started by another begins with the other's.
-PEAK = """import atexit
-def tell():
-    with open("/proc/self/status", encoding="ascii") as file:
-        print("\\n", next(line.split()[1] for line in file if line.startswith("VmHWM:")), sep="")
-atexit.register(tell)
+PEAK = f"""import atexit
+from pathlib import Path
+{inspect.getsource(memory)}
+atexit.register(lambda: print(memory("VmHWM")))
 """
 MAIN = "import sys; from augmint.cli import main; sys.exit(main())"
 LIMIT_MB = 500
@@ -70,7 +70,7 @@ def measured(code: str, *words: str) -> dict[str, Any]:
     return {
         "seconds": round(time.monotonic() - begin, 1),
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
-        "peak_mb": round(int(peak) / 1024, 1),
+        "peak_mb": round(int(peak) / 2**20, 1),
     }
 
 

@@ -39,7 +39,7 @@ from augmint.adapters import FeatureAugmenter
 from augmint.core.types import F32, I64
 from augmint.engine import intra_op_threads
 from augmint.pipeline.machine import machine_facts
-from prdc_speed import memory
+from process_memory import forget_peak, memory
 
 RESULTS = Path(__file__).parent / "results" / "methods.json"
 SIDES = ("augmint", "imbalanced-learn")
@@ -126,9 +126,7 @@ def peak_here(case: Case, side: str, scale: float, width: int, threads: int) -> 
     few = slice(0, 200)
     with intra_op_threads(threads):
         resampler(side, {}).fit_resample(X[few], y[few])  # for what it imports
-        # Not ru_maxrss: a process that was started by another begins with the other's.
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        before = memory("VmRSS")
+        before = forget_peak()
         resampler(side, after).fit_resample(X, y)
     return memory("VmHWM") - before
 

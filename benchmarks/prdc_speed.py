@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from augmint.pipeline.machine import machine_facts
+from process_memory import forget_peak, memory
 
 RESULTS = Path(__file__).parent / "results" / "prdc_speed.json"
 NEIGHBORS = 5
@@ -77,20 +78,12 @@ def side(name: str) -> Callable[[Any, Any], dict[str, float]]:
     }[name]
 
 
-def memory(name: str) -> int:
-    """Bytes of one line of the kernel's account of this process."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(f"{name}:")))
-
-
 def child(name: str, n: int, d: int) -> None:
     """One measurement, printed as JSON."""
     measure = side(name)
     measure(rows(64, d, 3), rows(64, d, 4))
     real, minted = rows(n, d, 1), rows(n, d, 2) * np.float32(1.02)
-    # Not ru_maxrss: a process that was started by another begins with the other's.
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before, begin = memory("VmRSS"), time.perf_counter()
+    before, begin = forget_peak(), time.perf_counter()
     found = measure(real, minted)
     seconds, most = time.perf_counter() - begin, memory("VmHWM")
     values = {key: float(value) for key, value in found.items()}

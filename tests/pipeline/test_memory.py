@@ -25,19 +25,18 @@ def test_anchors_serve_in_turn():
 
 def test_blocks_are_put_together(monkeypatch):
     real = example_latents((9, 6, 2))
-    whole = np.zeros((11, 7), np.float32)
-    minted = mint(Interpolation(), real, (2, 4, 5), 0, whole)
+    whole, minted = mint(Interpolation(), real, (2, 4, 5), 0, real.z[:0])
     assert list(real.labels[minted.anchors]) == [0] * 2 + [1] * 4 + [2] * 5
     assert minted.refs.shape == minted.label_weights.shape == (11, 2)
     monkeypatch.setattr(memory, "BLOCK_NUMBERS", 14)  # two rows of seven numbers
-    parts = np.zeros((11, 7), np.float32)
-    again = mint(Interpolation(), real, (2, 4, 5), 0, parts)
+    parts, again = mint(Interpolation(), real, (2, 4, 5), 0, real.z[:0])
     assert np.array_equal(again.anchors, minted.anchors)
     assert np.array_equal(parts[:2], whole[:2]) and np.isfinite(parts).all()
 
 
 def test_no_rows_to_make():
-    minted = mint(Noise(), example_latents(), (0, 0, 0), 0, np.zeros((0, 7)))
+    rows, minted = mint(Noise(), example_latents(), (0, 0, 0), 0, np.zeros((0, 7)))
+    assert rows.shape == (0, 7) and rows.dtype == np.float64
     assert len(minted.anchors) == len(minted.refs) == len(minted.pick) == 0
 
 
@@ -54,9 +53,9 @@ def test_labels_from_parents_by_hand():
 
 
 def test_whole_numbers_are_rounded_and_kept_in_range():
-    out = np.zeros((1, 4), np.uint8)
+    out = np.empty((1, 4), np.uint8)
     write(out, np.array([[-3.0, 1.5, 2.4, 999.0]], np.float32))
     assert list(out[0]) == [0, 2, 2, 255]
-    wide = np.zeros((1, 2), np.int64)
+    wide = np.empty((1, 2), np.int64)
     write(wide, np.array([[1e30, -1.4]], np.float32))
     assert wide[0, 1] == -1 and wide[0, 0] > 2**62

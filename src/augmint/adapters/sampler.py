@@ -70,11 +70,7 @@ class LatentSampler(OneToOneFeatureMixin, BaseEstimator):  # type: ignore[misc]
         """
         with _value_errors():
             rows, target, method = self._checked(X, y)
-            made = sum(self._counts)
-            out = np.zeros((len(rows) + made, *rows.shape[1:]), rows.dtype)
-            out[: len(rows)] = rows
-            self._minted = self._mint(method, out, len(rows), target)
-        out = out[: len(rows) + len(self._minted.anchors)]
+            out, self._minted = self._mint(method, rows, target)
         self._target = target
         self._describe(len(rows))
         return Form.of(X).back(out), Form.of(y).back(target.extended(self._minted.anchors, self._new_labels))
@@ -100,19 +96,20 @@ class LatentSampler(OneToOneFeatureMixin, BaseEstimator):  # type: ignore[misc]
         self.sampling_strategy_ = {c: n for c, n in zip(labels, self._counts, strict=True) if n}
         return rows, target, method
 
-    def _mint(self, method: Synthesizer, out: Rows, n: int, target: Target) -> Minted:
-        """Write the new rows behind the first ``n`` of ``out``."""
+    def _mint(self, method: Synthesizer, rows: Rows, target: Target) -> tuple[Rows, Minted]:
+        """The rows with the new ones behind them."""
         with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and the fit says so
-            z = np.ascontiguousarray(out[:n], np.float32)
+            z = np.ascontiguousarray(rows, np.float32)
         space = getattr(self, "space", None) or ""
-        real = Latents(row_ids(n), z, weights32(target), target.names, target=target.kind, space=space)
+        real = Latents(row_ids(len(rows)), z, weights32(target), target.names, target=target.kind, space=space)
         name, _ = self._chosen()
         pool, base = getattr(self, "pool", None), getattr(self, "base", None)
         second = read_sources(method, name, real, pool, base)
-        minted = mint(method, real, self._counts, seed_of(self.random_state), out[n:], **second)
+        asked = sum(self._counts)
+        out, minted = mint(method, real, self._counts, seed_of(self.random_state), rows, **second)
         for note, count in sorted(minted.notes.items()):
-            warnings.warn(f"{name}: {count} of {len(out) - n} rows asked for: {note}", FallbackWarning, stacklevel=4)
-        return minted
+            warnings.warn(f"{name}: {count} of {asked} rows asked for: {note}", FallbackWarning, stacklevel=4)
+        return out, minted
 
     def _describe(self, n: int) -> None:
         """The fitted attributes that say where each row came from."""

@@ -1,8 +1,8 @@
 """The corridor without a disk: fit a method on rows in memory and mint new ones beside them.
 
 The same stages as a run (counts, fit, anchors, draw, provenance) and the same policy for anchors, without encoding,
-decoding and gates. New rows are written block by block into memory that the caller has set aside, so that beside
-the result there is never more than one block.
+decoding and gates. New rows are written block by block into the memory of the result, so that beside it there is never
+more than one block.
 """
 
 from __future__ import annotations
@@ -60,26 +60,32 @@ def mint(
     real: Latents,
     counts: Sequence[int],
     seed: int,
-    out: npt.NDArray[Any],
+    before: npt.NDArray[Any],
     *,
     pool: Latents | None = None,
     base: Latents | None = None,
-) -> Minted:
-    """Fit ``method`` on ``real`` and write new rows into ``out``.
+) -> tuple[npt.NDArray[Any], Minted]:
+    """Fit ``method`` on ``real`` and make new rows, classes one after the other; fewer where a pool had no row left.
 
     Args:
         method: not fitted yet; its ``uses`` says which second sources it is given.
         real: (n, *shape).
         counts: new rows of each class; one number for targets that are not classes.
         seed: of all random numbers.
-        out: (sum of counts, *shape), zeros of any dtype; classes one after the other. Where a pool had no row left,
-            there are fewer new rows than asked for, and the end of ``out`` is not written.
+        before: (n', *shape) what stands before the new rows, and gives them their dtype.
         pool: for methods that pick from one.
         base: for methods that learn from one.
+
+    Returns:
+        (n' + m, *shape) rows, and where the m new ones came from.
     """
     method.fit(real, stream(seed, "fit"), pool=pool, base=base)
+    # Zeros, which methods may add to; they cost nothing as long as memory is fresh.
+    whole = np.zeros((len(before) + sum(counts), *before.shape[1:]), before.dtype)
+    whole[: len(before)] = before
+    out = whole[len(before) :]
     parts, filled = [], 0
-    same = out.dtype == np.float32 and out.flags.c_contiguous
+    same = out.dtype == np.float32
     for blocks in _blocks(method, real, counts, seed):
         for some in [blocks] if same else [[block] for block in blocks]:
             shape = (sum(len(at) for at, _ in some), *real.shape)
@@ -90,7 +96,7 @@ def mint(
                 if not same or not np.may_share_memory(draw.z, out):
                     write(out[filled : filled + new.sum()], draw.z if new.all() else draw.z[new])
                 filled += int(new.sum())
-    return _joined(parts, real.ids)
+    return whole[: len(before) + filled], _joined(parts, real.ids)
 
 
 def _blocks(method: Synthesizer, real: Latents, counts: Sequence[int], seed: int) -> Iterator[list[Block]]:

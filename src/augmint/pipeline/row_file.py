@@ -49,9 +49,8 @@ def draw_rows(setup: Setup, progress: Progress) -> DrawnRows:
     before = _by_class(real.labels, real.classes)
     asked = children_per_class(before, plan.factor, plan.strategy)
     counts = [asked[name] for name in real.classes]
-    z = np.zeros((sum(counts), *real.z.shape[1:]), np.float32)
-    minted = mint(plan.synthesizer(), real, counts, plan.seed, z, **second_latents(manifest, setup, before, progress))
-    z = z[: len(minted.anchors)]  # a pool may have had fewer
+    none, second = np.empty((0, *real.shape), np.float32), second_latents(manifest, setup, before, progress)
+    z, minted = mint(plan.synthesizer(), real, counts, plan.seed, none, **second)
     made = _by_class(real.labels[minted.anchors], real.classes)
     return DrawnRows(arrays_of(plan, real, minted, z), before, asked, made, dict(minted.notes))
 

@@ -22,8 +22,9 @@ $(VENV)/test.stamp: $(VENV)/core.stamp
 quickstart: $(VENV)/core.stamp
 	$(BIN)/augmint quickstart
 
+# Two processes; the tests' torch has one thread.
 test: $(VENV)/test.stamp
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

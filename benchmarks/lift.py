@@ -50,9 +50,6 @@ SCHEME = Scheme(folds=3, repeats=1)
 FINE_PX = 64
 """Working size of the network that is trained further."""
 
-FEWER = {"finetune": 5}
-"""Pairs of a student, where they are not PAIRS."""
-
 LONG = 1000
 """Updates of the scratch student where the transfer fraction is measured: a pool is more than 100 can read."""
 
@@ -202,13 +199,10 @@ def labels_right(bench: Bench, train: TrainingSet) -> float:
 
 
 def units(students: Sequence[str], pairs: int, names: tuple[str, ...]) -> Iterator[tuple[Cell, int, tuple[str, ...]]]:
-    """What is to be done: pair 0 of all cells, then pair 1, ...; of the dear student one pair for every second one."""
+    """What is to be done: pair 0 of all cells, then pair 1, ..."""
     asked = [*cells(students), *(cell for cell in transfer_cells() if "transfer" in students)]
-    for turn in range(min(pairs, PAIRS)):
-        for cell in asked:
-            pair, rest = divmod(turn, 2) if cell.student == "finetune" else (turn, 1)
-            if rest and pair < FEWER.get(cell.student, PAIRS) and missing(cell, pair, names):
-                yield cell, pair, names
+    for pair in range(min(pairs, PAIRS)):
+        yield from ((cell, pair, names) for cell in asked if missing(cell, pair, names))
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -27,15 +27,20 @@ from augmint.models.cards import Card
 from augmint.models.devices import pick_device
 from augmint.models.inputs import BATCH
 from augmint.models.language import exactly
+from augmint.models.largest import largest
 from augmint.models.lookup import get_card
 from augmint.models.masked_tuning import tune
-from augmint.models.packing import BLOCK, filled, is_packable, is_steady, packs, states
+from augmint.models.packing import filled, is_packable, is_steady, packs, states
 from augmint.models.text import buckets, load_folder, pad
 from augmint.models.thin import labels_of, tuned
 from augmint.models.tiny_text import assemble
 
 Row = list[int]
 """Token numbers of one text, the marks at its ends among them."""
+
+
+PLACES = 128
+"""Places that the decoder is applied to at a time, always so many: 64 cost half as much again for each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +110,11 @@ class MaskedLM:
         ]
         words += [""] * (vocabulary - len(words))
         return tuple(word if word.isalpha() else "" for word in words)
+
+    @cached_property
+    def folded(self) -> tuple[str, ...]:
+        """`words` without case."""
+        return tuple(word.casefold() for word in self.words)
 
     def _said(self, token: str, mark: str) -> str:
         if mark == "Ġ":  # bytes of UTF-8, each as a character
@@ -189,9 +199,9 @@ class MaskedLM:
             scores = self._scored(states, short)
             if pulls is not None:
                 scores += F.linear(pulls, short.vectors)
-            top = scores.topk(count, dim=-1)
-            # As float32, which holds whole numbers up to 2^24.
-            return torch.stack([top.indices.float(), top.values - scores.logsumexp(-1, keepdim=True)], 1)
+            top, at = largest(scores, count)
+            log_p = top - top[:, :1] - (scores - top[:, :1]).exp_().sum(-1, keepdim=True).log_()
+            return torch.stack([at.float(), log_p], 1)  # float32 holds whole numbers up to 2^24
 
         found = self._answers(rows, places, labels, likeliest, (2, count), near)
         return [(short.tokens[row[:, 0].astype(np.int64)], np.ascontiguousarray(row[:, 1])) for row in found]
@@ -216,17 +226,18 @@ class MaskedLM:
         shape: tuple[int, ...],
         near: Sequence[F32] | None = None,
     ) -> list[F32]:
-        """(k, *shape) of each text: ``finish`` of the states at its places, BLOCK of them at a time."""
+        """(k, *shape) of each text: ``finish`` of the states at its places, PLACES of them at a time."""
         ends = np.cumsum([0, *map(len, places)])
         found: F32 = np.empty((int(ends[-1]), *shape), np.float32)
         if len(found):
             pulls = None if near is None else torch.from_numpy(np.concatenate([x for x in near if len(x)]))
             with exactly():
                 states = self._states(rows, places, labels)
-                for start in range(0, len(found), BLOCK):
-                    own = None if pulls is None else filled(pulls[start : start + BLOCK].to(self.device), steady=False)
-                    some = finish(filled(states[start : start + BLOCK], steady=False), own)
-                    found[start : start + BLOCK] = some[: len(found) - start].float().cpu().numpy()
+                for start in range(0, len(found), PLACES):
+                    part = slice(start, start + PLACES)
+                    own = None if pulls is None else filled(pulls[part].to(self.device), False, PLACES)
+                    some = finish(filled(states[part], False, PLACES), own)
+                    found[part] = some[: len(found) - start].float().cpu().numpy()
         return [found[start:end] for start, end in pairwise(ends)]
 
     def _states(self, rows: Sequence[Row], places: Sequence[Row], labels: Sequence[int] | None) -> Tensor:
@@ -260,7 +271,7 @@ class MaskedLM:
         return torch.cat([own[torch.tensor(at)] for own, at in zip(out, places, strict=False)])
 
     def _scored(self, states: Tensor, short: Shortlist) -> Tensor:
-        """(BLOCK, listed) float32 scores of the listed tokens."""
+        """(PLACES, listed) float32 scores of the listed tokens."""
         stop = self.net.get_output_embeddings().register_forward_pre_hook(_reached)
         try:
             with handing(self.net.base_model, states[None]):

@@ -118,9 +118,9 @@ def states(
     return _layer(layers[-1], x, groups, steady, asked)[: len(tokens) if asked is None else len(asked)]
 
 
-def filled(rows: Tensor, steady: bool) -> Tensor:
+def filled(rows: Tensor, steady: bool, block: int = BLOCK) -> Tensor:
     """Rows, and rows of zeros up to a number that a product may have."""
-    missing = max(0, FEWEST - len(rows)) if steady else -len(rows) % BLOCK
+    missing = max(0, FEWEST - len(rows)) if steady else -len(rows) % block
     return F.pad(rows, (0, 0, 0, missing)) if missing else rows
 
 

@@ -74,12 +74,13 @@ def _choose(lm: Any, draft: Draft, cell: int, tokens: Any, log_p: Any, chance: C
     old = slots[cell].casefold()
     at = slots.order.index(cell)
     article = slots[slots.order[at - 1]] if at else ""
+    folded = lm.folded
 
     def fits(token: int) -> bool:
-        word = lm.words[token]
-        if draft.same and word.casefold() == old:
+        word = folded[token]
+        if draft.same and word == old:
             return True
-        return word.casefold() not in taken and starts_like(word, article) and not same_stem(word.casefold(), old)
+        return word not in taken and starts_like(word, article) and not same_stem(word, old)
 
     token = chance.draw(tokens, log_p, fits, number)
     if token is not None and lm.words[token].casefold() != old:

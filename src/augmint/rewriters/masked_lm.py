@@ -129,8 +129,9 @@ class MaskedWords(Rewording):
     def _cells(self, draft: Draft) -> list[int]:
         """The cells to fill, in random order: words that are replaced, and new ones."""
         slots = draft.slots
-        able = slots.wordy if self.function_words else slots.plain or slots.wordy
-        draft.any_word = self.function_words or not slots.plain
+        plain = [] if self.function_words else slots.plain
+        able = plain or slots.wordy
+        draft.any_word = not plain
         order = draft.rng.permutation(len(able)).tolist()
         chosen = [able[i] for i in order[: count(self.share, len(slots.words))]]
         gaps = [cell for cell in able if slots.text[: slots.at[cell][0]][-1:].isspace()]

@@ -163,7 +163,7 @@ def _slots(text: str, tokens: Sequence[int], at: Sequence[tuple[int, int]]) -> S
     read = max((end for _, end in at), default=0)
     slots.words = tuple(cell for word, cell in words.items() if word not in broken and spans[word][1] <= read)
     slots.order = list(range(len(slots.cells)))
-    slots.old = [list(cell) for cell in slots.cells]
+    slots.old = list(slots.cells)
     return slots
 
 
@@ -182,7 +182,7 @@ def starts_like(word: str, article: str) -> bool:
 
 def same_stem(word: str, other: str) -> bool:
     """Whether two words look like forms of one ("take" and "taken", "cat" and "cats"), which rarely fit alike."""
-    short, long = sorted((word, other), key=len)
+    short, long = (word, other) if len(word) <= len(other) else (other, word)
     if len(short) >= 3 and long.startswith(short):
         return True
     stem = _stem(short)

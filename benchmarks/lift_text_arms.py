@@ -49,13 +49,15 @@ class Bench:
         task: the pair.
         student: "probe" works on rows, the others on texts.
         seed: of everything that is drawn for the pair.
+        shots: training rows of each class.
+        made: children that are there, for all students of the pair.
     """
 
     task: Task
     student: str
     seed: int
     shots: int
-    _made: dict[str, Children] = field(default_factory=dict, repr=False)
+    made: dict[str, Children] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         data, names = self.task.texts, self.task.texts.classes
@@ -81,11 +83,11 @@ class Bench:
 
     def minted(self, arm: Arm, fold: Fold) -> Children:
         """Children of a method, made once for all arms that use them on the same rows."""
-        key = repr((arm, [sample.id for sample in fold.real]))
-        if key not in self._made:
+        key = repr((self.on_rows, arm, [sample.id for sample in fold.real]))
+        if key not in self.made:
             once = {"max_rounds": 1, "max_tries": 1} if arm.needs_pool else {}
-            self._made[key] = mint(arm.plan(self.seed, gates=[], **once), fold, self.models(arm))
-        return self._made[key]
+            self.made[key] = mint(arm.plan(self.seed, gates=[], **once), fold, self.models(arm))
+        return self.made[key]
 
     def training_set(self, line: Line, fold: Fold, rng: np.random.Generator) -> TrainingSet:
         """What the student of a line learns from, with these real rows."""

@@ -92,15 +92,14 @@ def run(arguments: argparse.Namespace) -> None:
     import torch
 
     torch.set_num_threads(1)
-    end, bench, at = time.time() + seconds_of(arguments.time), None, None
+    end, bench = time.time() + seconds_of(arguments.time), None
+    at: tuple[tuple[str, str, int], int] | None = None
     for cell, line, pair in work(arguments):
         if time.time() > end:
             break
         if (cell, pair) != at:
-            bench, at = (
-                bench_of(cell, pair, bench if at and (at[0][1:], at[1]) == (cell[1:], pair) else None),
-                (cell, pair),
-            )
+            same_texts = at is not None and (at[0][1:], at[1]) == (cell[1:], pair)
+            bench, at = bench_of(cell, pair, bench if same_texts else None), (cell, pair)
         assert bench is not None
         found = measured(line, bench, cell, pair)
         if found is None:

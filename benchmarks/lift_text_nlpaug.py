@@ -54,7 +54,8 @@ def make(arguments: argparse.Namespace) -> None:
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        made = [[name, *(augmenter.augment(text) or [text])[:1]] for name, text in rows]
+        children = augmenter.augment([text for _, text in rows])
+        made = [[name, child] for (name, _), child in zip(rows, children, strict=True)]
         out.write_text(json.dumps(made), encoding="utf8")
         print(out.name, f"{len(made)} in {time.process_time() - begin:.1f} CPU seconds", flush=True)
 

@@ -125,6 +125,13 @@ def test_a_word_that_stands_twice_is_replaced_twice_in_its_own_capitals(tmp_path
     assert made.content == 'Movie, movie: "MOVIE"; (films)'
 
 
+def test_a_text_with_nothing_to_change_is_noted():
+    samples = [Sample(f"{i}", text) for i, text in enumerate(("one", "A good movie about a dog"))]
+    made = ClassicText(**{**NOTHING, "swap": 0.5}).children(samples, [generator(i) for i in range(2)])
+    assert made[0].sample.content == "one" and made[0].note.startswith("fallback: ")
+    assert made[1].sample.content != samples[1].content and made[1].note == ""
+
+
 def test_articles_follow(tmp_path):
     pages = tmp_path / "t.txt"
     pages.write_text("good\texcellent\nold\tancient\n", encoding="utf-8")

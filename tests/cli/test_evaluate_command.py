@@ -46,11 +46,19 @@ def test_time_up_is_exit_code_1(augmint, data, tmp_path):
         (["--method", "retrieval"], "add --pool DIR"),
         (["--budget", "soon"], "a time such as 6h"),
         (["--space", "rows", "--method", "noise", "--student", "scratch"], "use --space samples"),
+        (["--student", "scratch-cnn"], "use scratch for pictures"),
+        (["--encoder", "all-MiniLM-L6-v2"], "encoder 'all-MiniLM-L6-v2', of kind encoder and modality text"),
+        (["--text", "text"], "leave --text out"),
     ],
 )
 def test_wrong_settings_are_exit_code_2_and_leave_nothing(augmint, data, tmp_path, words, said):
     answer = augmint("evaluate", data, *FAST, *words, "-o", tmp_path / "lift")
     assert answer.code == 2 and said in answer.err and not (tmp_path / "lift").exists()
+
+
+def test_more_shots_than_there_are_is_told(augmint, data, tmp_path):
+    answer = augmint("evaluate", data, *FAST, "--shots", "100", "--pairs", "2", "-o", tmp_path / "lift")
+    assert answer.code == 0 and "2 of 2 classes have too few samples for 100 shots, and train on 17" in answer.err
 
 
 def test_the_probe_s_own_rows(augmint, data, tmp_path):

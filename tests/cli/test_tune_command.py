@@ -43,6 +43,8 @@ def test_tune_abstains_and_its_config_runs(augmint, noise, tmp_path, copies) -> 
     assert "abstain: " in told.out and "equal mixture" in told.out and "next:  augmint run" in told.out
     ran = augmint("run", noise, "-o", tmp_path / "r", "--config", tmp_path / "t" / "config.yaml", "--json")
     assert ran.code == 0 and ran.json["abstained"] and sum(ran.json["made"].values()) == 0
+    again = augmint("run", noise, "-o", tmp_path / "r", "--config", tmp_path / "t" / "config.yaml", "-q")
+    assert "as the config says" in again.err and "()" not in again.err
 
 
 def test_auto_says_that_it_abstains(augmint, noise, tmp_path, copies) -> None:
@@ -70,7 +72,8 @@ def test_auto_says_that_it_abstains(augmint, noise, tmp_path, copies) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--margin", "-1"], "margin"),
+        (["--margin", "-1"], "points, 0 to 100"),
+        (["--margin", "101"], "points, 0 to 100"),
         (["--trials", "0"], "trials"),
         (["--time", "soon"], "soon"),
         (["--method", "nois"], "did you mean 'noise'"),
@@ -88,3 +91,12 @@ def test_auto_has_no_forecast_and_no_parts_of_its_own(augmint, noise, tmp_path) 
     assert "augmint tune" in augmint(*words, "--dry-run").err
     assert augmint(*words, "--then", "classic").code == 2
     assert augmint(*words, "--synthetic-only").code == 2
+    assert augmint(*words, "--factor", "5").code == 2
+    assert "leave --gate out" in augmint(*words, "--gate", "none").err
+
+
+def test_few_groups_are_told_as_such(augmint, tmp_path) -> None:
+    rows = [f"text number {i},{'ab'[i % 2]},g{i % 3}" for i in range(30)]
+    (tmp_path / "g.csv").write_text("\n".join(["text,label,who", *rows]))
+    answer = augmint("tune", tmp_path / "g.csv", "--group", "who", "-o", tmp_path / "o")
+    assert answer.code == 0 and "3 groups of classes with two or more groups" in answer.out

@@ -70,6 +70,7 @@ def test_a_group_in_two_splits_is_a_leak(tmp_path):
         (tmp_path / "in" / split / "metadata.csv").write_text("\n".join(rows))
     found = inspect(tmp_path / "in", group="patient")
     assert found.leaks == (("test/0.png", "train/2.png"),) and found.exit_code == 1
+    assert found.crossing == {"bob": ("test/0.png", "train/2.png")}
     assert inspect(tmp_path / "in").exit_code == 0
 
 

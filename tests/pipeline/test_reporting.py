@@ -159,6 +159,23 @@ def test_a_lift_of_another_folder_is_taken_in(finished, tmp_path):
     assert report(finished.out).path.read_text() == page
 
 
+def test_a_lift_of_other_data_is_refused_and_one_of_another_method_is_told(finished, tmp_path):
+    before = snapshot(finished.out)
+    words = {"none": {**ARMS["none"], "recall": {"positive": 0.5}}}
+    (tmp_path / "lift.json").write_text(json.dumps({**LIFT, "cells": [{**CELL, "arms": words}]}))
+    with pytest.raises(DataError) as caught:
+        report(finished.out, tmp_path)
+    assert caught.value.code == "other-data" and "positive" in caught.value.got and snapshot(finished.out) == before
+    own = Finished(finished.out).plan["method"]
+    for methods, told in ((["", own, "gan"], False), (["", "gan"], True)):
+        (tmp_path / "lift.json").write_text(
+            json.dumps({**LIFT, "arms": [{"name": name or "none", "method": name, "factor": 2.0} for name in methods]})
+        )
+        written = report(finished.out, tmp_path)
+        assert [f"nothing of {own}" in warning for warning in written.warnings] == [True] * told
+        assert (f"nothing of {own}" in written.path.read_text()) == told
+
+
 def test_the_card_has_the_figures_of_now(finished, tmp_path):
     card = finished.out / "README.md"
     assert "has not been measured here" in card.read_text()

@@ -122,6 +122,14 @@ def test_a_group_in_training_and_test_is_refused():
         make_pairs(rows, 5, 5, 0)
 
 
+@pytest.mark.parametrize("groups", [np.arange(60) % 2, np.repeat(np.arange(3), 20), np.zeros(60, int)])
+def test_groups_that_cannot_be_split_are_refused(groups):
+    """Two groups, one group a class, one group: there would be nothing to test on, or classes never learned."""
+    with pytest.raises(DataError) as caught:
+        make_pairs(rows_of((20, 20, 20), groups=groups), 5, 5, 0)
+    assert caught.value.code == "few-groups"
+
+
 def test_one_class_is_refused():
     with pytest.raises(DataError, match="1 class"):
         make_pairs(rows_of((20, 0)), 5, 5, 0)
@@ -173,5 +181,11 @@ def test_groups_never_cross_whatever_the_data(counts, groups, grouped, shots, co
     n = sum(counts)
     units = np.random.default_rng(seed).integers(0, groups, n) if grouped else None
     rows = rows_of(counts, units)
+    able = [len(set(rows.units[rows.labels == c])) > 1 for c in range(rows.classes)]
+    if grouped and (len(set(rows.units)) < 3 or sum(able) < 2):
+        with pytest.raises(DataError, match="groups, "):
+            make_pairs(rows, shots, count, seed)
+        return
     for pair in make_pairs(rows, shots, count, seed).pairs:
         assert not set(rows.units[pair.train]) & set(rows.units[pair.test])
+        assert len(pair.test) and len(np.unique(rows.labels[pair.train])) > 1

@@ -227,7 +227,11 @@ def test_without_optuna_the_extra_is_named(data, tmp_path, monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     ("values", "word"),
-    [({"method_options": {"strength": 1}}, "method_options"), ({"synthetic_only": True}, "synthetic_only")],
+    [
+        ({"method_options": {"strength": 1}}, "method_options"),
+        ({"synthetic_only": True}, "synthetic_only"),
+        ({"factor": 5.0}, "factor"),
+    ],
 )
 def test_auto_settles_these(values, word) -> None:
     with pytest.raises(UsageError, match=word):

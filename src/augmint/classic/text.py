@@ -2,7 +2,8 @@
 
 A child is one real text with a few words changed by hand-made rules; no model is needed. The preset ``eda`` is Wei and
 Zou 2019 (EDA, arXiv:1901.11196): one of four operations, drawn at random, on max(1, int(0.1 * n)) of n words, deletion
-taking each word with probability 0.1; a draw that changes nothing is drawn again.
+taking each word with probability 0.1; where it finds nothing to change, another one is tried. A text in which none of
+them does (one word without a synonym) comes back as it is, with a note.
 
 Spaces, punctuation and capitals stay as they are. Spans are carried along: no word of theirs is touched, and no word
 comes into them. Texts of a pair are changed one by one, the first column first.
@@ -24,11 +25,13 @@ from augmint.classic.thesaurus import Thesaurus, load_thesaurus
 from augmint.classic.words import Words, spans_of
 from augmint.core.errors import DataError
 from augmint.core.protocols import Modality, Rewriter, State
-from augmint.core.types import F32, Sample, Transform
+from augmint.core.types import F32, Child, Sample, Transform
 from augmint.numerics.texts import texts_of, with_texts
 
 MOST = 1000
 """Texts that the fit looks at, evenly spread over those that there are."""
+
+UNCHANGED = "fallback: its parent's text, in which there was nothing to change"
 
 FEW = 0.05
 """A thesaurus that knows a smaller share of the words is of another language or field, and the run says so."""
@@ -123,6 +126,11 @@ class ClassicText(Rewriter):
         """
         found = self._thesaurus
         return [_child(sample, rng, self.strengths, found) for sample, rng in zip(samples, rngs, strict=True)]
+
+    def children(self, samples: Sequence[Sample], rngs: Sequence[np.random.Generator]) -> list[Child]:
+        """The same children, with a note where no operation found anything to change."""
+        made = zip(samples, self.rewrite(samples, rngs), strict=True)
+        return [Child(child, note=UNCHANGED if child.content == parent.content else "") for parent, child in made]
 
     def transform(self) -> Transform:
         """The same on the fly: a list of contents (strings, or strings by name) and a generator -> the changed ones."""

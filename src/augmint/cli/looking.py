@@ -33,10 +33,12 @@ def inspect(args: argparse.Namespace) -> int:
     classes = list(found.counts[splits[0]]) if splits else []
     console.table(["class", *splits], [[name, *(found.counts[split][name] for split in splits)] for name in classes])
     console.text(f"imbalance {found.imbalance:.1f} : 1; {_sizes(found)}")
+    named = {ids: name for name, ids in found.crossing.items()}
     groups = {"duplicates": found.duplicates, "same content, other label": found.conflicts, "LEAK": found.leaks}
     for word, ids in groups.items():
         for group in ids[:_SHOWN]:
-            console.text(f"{word}: {', '.join(group[:4])}{' ...' if len(group) > 4 else ''}")
+            of = f" (group {named[group]!r})" if word == "LEAK" and group in named else ""
+            console.text(f"{word}{of}: {', '.join(group[:4])}{' ...' if len(group) > 4 else ''}")
         if len(ids) > _SHOWN:
             console.text(f"{word}: {len(ids) - _SHOWN} more groups")
     for pair in found.near[:_SHOWN]:
@@ -69,6 +71,8 @@ def report(args: argparse.Namespace) -> int:
     console = console_of(args)
     written = write_report(args.out, args.lift)
     console.json({**dataclasses.asdict(written), "exit_code": 0})
+    for warning in written.warnings:
+        console.warn(warning)
     for section, reason in written.missing.items():
         console.text(f"not in it: {section} ({reason})")
     console.text(f"wrote {written.path} ({written.bytes / 1e3:,.0f} kB)")

@@ -20,7 +20,7 @@ from augmint.pipeline.estimate import Estimate, estimate
 from augmint.pipeline.guard import leak_words
 from augmint.pipeline.modality import MEDIA
 from augmint.pipeline.neutral import pool_path
-from augmint.pipeline.plan import AUTO
+from augmint.pipeline.plan import AUTO, Plan
 from augmint.pipeline.quickstart import quickstart as run_quickstart
 from augmint.pipeline.reporting import PAGE
 from augmint.pipeline.sources import Inputs
@@ -59,13 +59,7 @@ def run(args: argparse.Namespace) -> int:
     plan = plan_from(Path(args.config) if args.config else None, values, args.set, modality=modality)
     base, heldout = (Path(path) if path is not None else None for path in (args.base, args.heldout))
     inputs = Inputs(Path(args.data), pool_path(args.pool) if args.pool is not None else None, base, heldout)
-    if args.dry_run and plan.method == AUTO:
-        raise UsageError(
-            "--dry-run with --method auto",
-            expected="a method whose run can be forecast",
-            do="name a method, or search first: augmint tune",
-            code="auto",
-        )
+    _check_auto(args, plan)
     if args.dry_run:
         forecast = estimate(plan, inputs, Path(args.out), args.workers, args.device)
         _show_estimate(console, forecast)
@@ -76,6 +70,26 @@ def run(args: argparse.Namespace) -> int:
         result = run_plan(plan, inputs, Path(args.out), execution, progress, tuning_of(args, QUICK))
     _show_result(console, result, time.monotonic() - begin)
     return result.exit_code
+
+
+def _check_auto(args: argparse.Namespace, plan: Plan) -> None:
+    """Flags that have no place beside a search."""
+    if plan.method != AUTO:
+        return
+    if args.dry_run:
+        raise UsageError(
+            "--dry-run with --method auto",
+            expected="a method whose run can be forecast",
+            do="name a method, or search first: augmint tune",
+            code="auto",
+        )
+    if args.gate is not None:
+        raise UsageError(
+            "--gate with --method auto",
+            expected="no gates, which the search settles",
+            do="leave --gate out, or name a method",
+            code="auto",
+        )
 
 
 def _show_result(console: Console, result: Result, seconds: float, **more: Any) -> None:
@@ -95,7 +109,8 @@ def _show_result(console: Console, result: Result, seconds: float, **more: Any) 
     for problem in result.problems:
         console.warn(f"failed: {problem}")
     if result.abstained:
-        console.warn(f"abstained: nothing was added, the originals are written as they are ({result.tuned})")
+        why = f" ({result.tuned})" if result.tuned else ", as the config says (abstained: true)"
+        console.warn(f"abstained: nothing was added, the originals are written as they are{why}")
     page = result.out / PAGE
     console.text(f"wrote {result.out} in {seconds:.1f} s" + (f"; look at {page}" if page.exists() else ""))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from augmint.cli.show import Console, console_of
+from augmint.core.errors import UsageError
 from augmint.formats import detect
 from augmint.pipeline.config import plan_from
 from augmint.pipeline.evaluate import seconds_of
@@ -47,6 +48,10 @@ def tuning_of(args: argparse.Namespace, usual: Tuning) -> Tuning:
         name: value for name in ("trials", "student") if (value := getattr(args, name)) is not None
     }
     if args.margin is not None:
+        if not 0.0 <= args.margin <= 100.0:
+            raise UsageError(
+                f"--margin {args.margin:g}", expected="points, 0 to 100", do="change --margin", code="range"
+            )
         given["margin"] = args.margin / 100.0
     if args.updates is not None:
         given["budget"] = replace(usual.budget, updates=args.updates)

@@ -17,7 +17,7 @@ from augmint.formats.array_keys import Part, family_of, find_parts, in_unit, lis
 from augmint.formats.images import write_png
 from augmint.formats.names import SPLITS, check_twins
 from augmint.formats.npz import Array, Member, open_npz
-from augmint.formats.unsupported import check_path
+from augmint.formats.unsupported import check_path, refuse_text_columns
 
 _CLASSES, _SPLIT, _GROUPS = "classes", "split", "groups"
 
@@ -45,6 +45,7 @@ class Arrays(Format):
         parts = find_parts(path, members, options)
         if options.unlabelled:
             return _unlabelled(path, members, parts)
+        refuse_text_columns(options)
         labels = [_labels(path, members, part) for part in parts]
         names = _class_names(path, members)
         classes = tuple(names) or _classes_of(labels)

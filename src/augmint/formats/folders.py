@@ -13,7 +13,7 @@ from augmint.formats.labelling import Part, label_part, read_metadata
 from augmint.formats.layout import find_splits
 from augmint.formats.names import check_twins
 from augmint.formats.tree import Tree, kinds_of, walk
-from augmint.formats.unsupported import check_path
+from augmint.formats.unsupported import check_path, refuse_text_columns
 from augmint.formats.writing import CLASS_LIST, read_classes
 
 MAX_FILE_BYTES = 1 << 30
@@ -39,6 +39,7 @@ class Folders(Format):
         _refuse_no_pictures(tree, "", f"{str(root)!r}", unlabelled=options.unlabelled)
         if options.unlabelled:
             return _unlabelled(tree)
+        refuse_text_columns(options)
         splits = find_splits(tree)
         rows = read_metadata(tree, list(splits), options)
         parts = [label_part(tree, base, split, rows) for base, split in splits.items()]

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from augmint.core.errors import DataError
+from augmint.core.types import ReadOptions
 from augmint.formats.table_folder import table_kind
 from augmint.formats.tree import SUFFIXES, some_names
 
@@ -86,6 +87,18 @@ def check_folder(path: Path) -> None:
     archives = sorted(name for name in names if name.lower().endswith(".npz"))
     if archives and not any((path / name).is_dir() for name in names):
         raise _refusal(path, f"a folder of .npz files ({', '.join(archives[:3])})", f"pass {str(path / archives[0])!r}")
+
+
+def refuse_text_columns(options: ReadOptions) -> None:
+    """Refuse options that only a table of texts has, where the data are pictures."""
+    for flag in ("text", "spans"):
+        if getattr(options, flag):
+            raise DataError(
+                f"--{flag} {getattr(options, flag)!r}, and the data are pictures",
+                expected="a table of texts",
+                do=f"leave --{flag} out, or give a .csv, .tsv, .jsonl or .parquet",
+                code="modality",
+            )
 
 
 def _diagnose(top: set[str], files: set[str], below: set[str]) -> tuple[str, str]:

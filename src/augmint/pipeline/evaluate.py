@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from augmint.core.errors import UsageError
-from augmint.core.types import Budget, ReadOptions
+from augmint.core.types import I64, Budget, ReadOptions
 from augmint.core.version import __version__
 from augmint.engine import Local
 from augmint.models import get_card
@@ -31,7 +31,7 @@ from augmint.pipeline.lift_plan import LiftPlan, shots_name
 from augmint.pipeline.lift_table import cell_facts, conclusion, lifts_of, read_cell, transfers
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest
-from augmint.pipeline.modality import MEDIA
+from augmint.pipeline.modality import MEDIA, check_encoders
 from augmint.pipeline.neutral import pool_path
 from augmint.pipeline.output import check_folder, opened
 from augmint.pipeline.progress import Progress
@@ -132,7 +132,9 @@ def evaluate(
     _check_pool(arms, found)
     values = {"arms": arms, "students": _words(student), "shots": _shots(shots, found), **keys}
     plan = _plan({**values, "budget": Budget(updates, batch, trials)}, found)
-    plan.check_kind(found.rows_space)
+    plan.check_kind(found.rows_space, found.modality)
+    if not found.rows_space:
+        check_encoders(plan.judge, plan.encoder, MEDIA[found.modality])
     run = _Run(plan, found, watcher, workers, device, seconds_of(budget))
     if out is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -282,12 +284,23 @@ class _Run:
                 f"{named}: {len(pairs.pairs)} pairs ({pairs.scheme}), "
                 f"{len(first.train)} to train on and {len(first.test)} to test on in each"
             )
+            self._tell_few(shots, np.bincount(self.data.rows.labels[first.train], minlength=len(self.data.classes)))
         fits = sum(len(job.students) for job in jobs) * len(self.plan.arms)
         budget = self.plan.budget
         self.progress.say(
             f"{fits} trainings to do, {budget.updates} updates of {budget.batch} rows and {budget.trials} "
             f"setting{'s' if budget.trials > 1 else ''} tried in each"
         )
+
+    def _tell_few(self, shots: int, trained: I64) -> None:
+        """That some classes have fewer rows than were asked for."""
+        few = trained[(trained > 0) & (trained < shots)]
+        if len(few):
+            have = f"{few.min()}" if few.min() == few.max() else f"{few.min()} to {few.max()}"
+            self.progress.say(
+                f"warning: {len(few)} of {len(trained)} classes have too few samples for {shots} shots, and train on "
+                f"{have} (two thirds of what they have, at most)"
+            )
 
     def _conclude(self, manifest: Manifest, cells: Mapping[int, Pairs], left: int) -> LiftResult:
         names, plan = [arm.name for arm in self.plan.arms], self.plan

@@ -36,6 +36,7 @@ class Inspection:
             to the kind and amount of white space, and to the form of Unicode characters.
         conflicts: groups of ids with identical content and different labels.
         leaks: groups of ids with identical content, or of one group, in more than one split.
+        crossing: the ids of each group in more than one split, by its name.
         near: training samples that are near copies of a sample of another split, where these were looked for; some
             are real pictures that are alike by nature, so that they are no reason for exit code 1.
         bad: (id, reason) of samples that cannot be used.
@@ -54,6 +55,7 @@ class Inspection:
     warnings: tuple[str, ...]
     lengths: dict[str, dict[str, float]] = field(default_factory=dict)
     modality: str = "image"
+    crossing: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -87,7 +89,8 @@ def inspect(
     filled = [count for count in seen.counts.get("train", {}).values() if count]
     same = [seen.entries_of(numbers) for numbers in seen.contents.groups()]
     together = (seen.entries_of(numbers) for numbers in seen.groups.groups())
-    leaks = [found for found in same if _splits(found) > 1] + [found for found in together if _splits(found) > 1]
+    crossing = [found for found in together if _splits(found) > 1]
+    leaks = [found for found in same if _splits(found) > 1] + crossing
     return Inspection(
         layout=listing.layout,
         counts=seen.counts,
@@ -96,6 +99,7 @@ def inspect(
         duplicates=_ids(found for found in same if _splits(found) == 1),
         conflicts=_ids(found for found in same if len({entry.target for entry in found}) > 1),
         leaks=_ids(leaks),
+        crossing={found[0].group: tuple(entry.id for entry in found) for found in crossing},
         near=compare_splits(reader, listing, watcher).leaks if near else (),
         bad=tuple(seen.bad) + listing.unreadable,
         warnings=listing.warnings,

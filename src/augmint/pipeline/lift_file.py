@@ -31,7 +31,8 @@ def read_lift(path: Path) -> LiftFacts:
             raise ValueError(f"version {facts['version']}")
         cells = tuple(_cell(row) for row in facts["cells"])
         transfer = tuple(Transfer(row["arm"], str(row["shots"]), row["headline"]) for row in facts.get("transfer", ()))
-        return LiftFacts(facts["metric"], _budget(facts.get("budget", {})), cells, transfer)
+        methods = tuple(dict.fromkeys(arm["method"] for arm in facts.get("arms", ()) if arm["method"]))
+        return LiftFacts(facts["metric"], _budget(facts.get("budget", {})), cells, transfer, methods)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _not_ours(path, f"{type(error).__name__}: {error}", f"a lift.json of version {VERSION}") from error
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from augmint.core import registry
 from augmint.core.errors import UsageError, unknown
+from augmint.core.protocols import Modality
 from augmint.core.types import Budget
 from augmint.evaluation.metrics import METRICS
 from augmint.pipeline.arms import NONE, Arm
@@ -72,12 +73,17 @@ class LiftPlan:
         values["arms"] = [{**dataclasses.asdict(arm), "options": dict(arm.options)} for arm in self.arms]
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
-    def check_kind(self, rows: bool) -> None:
-        """Refuse what cannot be done with samples of this kind: pictures, or rows.
+    def check_kind(self, rows: bool, modality: Modality) -> None:
+        """Refuse what cannot be done with samples of this kind: pictures, texts, or rows.
 
         Raises:
-            UsageError: a picture's transform or pretrained network for rows, or the probe's rows for another student.
+            UsageError: a picture's transform or pretrained network for rows, the probe's rows for another student, or
+                a student of texts for pictures.
         """
+        if "scratch-cnn" in self.students and modality != "text" and not rows:
+            raise UsageError(
+                "student 'scratch-cnn', for pictures", expected="texts", do="use scratch for pictures", code="modality"
+            )
         on_rows = rows or self.space == "rows"
         bad = [arm.name for arm in self.arms if arm.rewrites] if on_rows else []
         bad += [name for name in self.students if name in ("finetune", "scratch-cnn")] if on_rows else []

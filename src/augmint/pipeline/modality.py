@@ -178,6 +178,12 @@ def find_cards(plan: Plan, medium: Medium) -> tuple[Card | None, Card | None]:
     return model, judge
 
 
+def check_encoders(judge: str, encoder: str, medium: Medium) -> None:
+    """Refuse a judge or a probe's encoder that cannot read the samples; raises UsageError."""
+    for role, name in (("judge", judge), ("encoder", encoder)):
+        _check_card(role, judge_card(name), frozenset({"codec", "encoder", "classifier"}), medium)
+
+
 def _model_card(plan: Plan, medium: Medium) -> Card:
     kinds = plan.model_kinds or frozenset({"codec"})
     if plan.decode or (medium.name != "image" and "pool" in plan.uses):
@@ -211,10 +217,11 @@ def kind_of_gate(plan: Plan, name: str) -> Kind:
 def _check_card(role: str, card: Card, kinds: frozenset[str], medium: Medium) -> None:
     if card.modality == medium.name and card.kind in kinds:
         return
-    own = medium.judge if role == "judge" else next((medium.models[k] for k in medium.models if k in kinds), "")
+    looks = role in ("judge", "encoder")
+    own = medium.judge if looks else next((medium.models[k] for k in medium.models if k in kinds), "")
     raise UsageError(
         f"{role} {card.name!r}, of kind {card.kind} and modality {card.modality}",
-        expected=f"for {medium.noun}: a {role} that is {' or '.join(sorted(kinds))} of {medium.noun}",
+        expected=f"as {role} of {medium.noun}: {' or '.join(sorted(kinds))} of {medium.noun}",
         do=f"use --{role} {own}" if own else "choose another --method (augmint methods list)",
         code="model-kind",
     )

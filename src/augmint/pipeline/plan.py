@@ -275,11 +275,12 @@ def _check_names(plan: Plan, places: Mapping[str, str]) -> None:
 def _check_auto(plan: Plan) -> None:
     """What a search settles cannot be set, and originals must be written should it abstain."""
     set_ = [name for name in ("method_options", "then", "synthetic_only") if getattr(plan, name)]
+    set_ += ["factor"] if plan.factor != Plan.factor else []
     if set_:
         raise UsageError(
             f"method auto with {', '.join(set_)}",
-            expected="neither options nor then, which the search settles, and the originals in the output",
-            do=f"leave out {', '.join(set_)}, or name a method",
+            expected="nothing that the search settles (options, then, factor, gates), and originals in the output",
+            do=f"leave out {', '.join(set_)} (strategy sets the amount), or name a method",
             code="auto",
         )
 

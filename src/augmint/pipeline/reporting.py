@@ -19,7 +19,7 @@ from augmint.pipeline.provenance import evaluate_commands, models_of, run_comman
 from augmint.pipeline.quality import SCORES, write_scores
 from augmint.pipeline.strips import rejections_of, strips_of
 from augmint.pipeline.sums import parse_sums, vouch
-from augmint.report.facts import ClassRow, Report
+from augmint.report.facts import ClassRow, LiftFacts, Report
 
 PAGE = Path("report") / "index.html"
 CARD = Path("README.md")
@@ -32,11 +32,12 @@ _NO_LEAK_CHECK = (
 
 @dataclass(frozen=True)
 class Written:
-    """A report that was written: where, how large, and which sections it has not, and why."""
+    """A report that was written: where, how large, which sections it has not, and why, and what is wrong with it."""
 
     path: Path
     bytes: int
     missing: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 def report(out: str | Path, lift: str | Path | None = None) -> Written:
@@ -47,7 +48,7 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
         lift: folder of an evaluation whose lift belongs to this run; a copy stays in ``OUT/report``.
 
     Raises:
-        DataError: neither is there.
+        DataError: neither is there, or the lift was measured on other classes than the run's.
     """
     root = Path(out)
     if not Finished.is_at(root) and not (root / "lift.json").is_file():
@@ -69,13 +70,27 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
         manifest.open()
         if lift is not None:
             source = Path(lift) / "lift.json"
-            read_lift(source)  # refused before it is copied
+            measured = read_lift(source)  # refused before it is copied
+            if Finished.is_at(root):
+                _refuse_other_classes(measured, Finished(root), source)
             manifest.write(root / LIFT, source.read_bytes())
         if Finished.is_at(root) and not (root / SCORES).is_file():  # a run of an earlier version
             judge = Finished(root).facts.get("judge")
             if judge != "none":
                 write_scores(manifest, shared=judge == "shared")
         return write_report(manifest)
+
+
+def _refuse_other_classes(lift: LiftFacts, run: Finished, source: Path) -> None:
+    classes = {label for cell in lift.cells for arm in cell.arms for label in arm.recall}
+    other = sorted(classes - set(run.classes))
+    if other:
+        raise DataError(
+            f"{source}: measured on other data, with a class {other[0]!r}",
+            expected=f"the classes of the run: {', '.join(run.classes[:5])}{', ...' if len(run.classes) > 5 else ''}",
+            do="give the folder that augmint evaluate wrote for this data set",
+            code="other-data",
+        )
 
 
 def write_report(manifest: Manifest) -> Written:
@@ -90,7 +105,8 @@ def write_report(manifest: Manifest) -> Written:
     if run is not None:
         own = _renew_card(manifest)
         vouch(manifest, [*own, *(path for path in (PAGE, LIFT, SCORES) if (root / path).is_file())])
-    return Written(root / PAGE, len(page), dict(facts.missing))
+    warnings = _other_method(facts.lift, run) if run else ()
+    return Written(root / PAGE, len(page), dict(facts.missing), warnings)
 
 
 def _renew_card(manifest: Manifest) -> list[Path]:
@@ -109,6 +125,7 @@ def gather(root: Path, run: Finished | None) -> Report:
     facts = Report("Report: does it help?", __version__, lift=lift, scores=scores)
     if run is not None:
         facts = _with_run(facts, run)
+        facts = dataclasses.replace(facts, alarms=(*facts.alarms, *_other_method(lift, run)))
     commands = (*facts.commands, *(evaluate_commands(root) if lift else ()))
     said = (verdicts(lift) if lift else _NOT_MEASURED, *([f"Samples as a set: {scores.headline}."] if scores else []))
     missing = tuple(_missing(facts, run).items())
@@ -168,6 +185,14 @@ def _alarms(run: Finished) -> tuple[str, ...]:
         lines.append("The judge shares its weights with the model: its verdicts flatter.")
     lines += [f"{count} samples: {note}" for note, count in run.tally.notes.items()]
     return (*lines, *([f"{run.skipped} inputs could not be used; skipped.jsonl says why."] if run.skipped else []))
+
+
+def _other_method(lift: LiftFacts | None, run: Finished) -> tuple[str, ...]:
+    """That the lift says nothing of the method that made this set; nothing where it does."""
+    own = run.plan["method"]
+    if lift is None or not lift.methods or own in lift.methods or run.facts.get("abstained"):
+        return ()
+    return (f"The lift was measured for {', '.join(lift.methods)}; it says nothing of {own}, which made this set.",)
 
 
 def _leak_words(run: Finished) -> str:

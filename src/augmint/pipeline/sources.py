@@ -11,6 +11,7 @@ from augmint.core.protocols import Format
 from augmint.core.types import Entry, Listing, ReadOptions
 from augmint.formats import TABLE as FORMATS
 from augmint.formats import detect
+from augmint.pipeline.plan import method_class
 
 _KIND = {
     "pool": "samples without labels: a folder of pictures, flat or nested, or an .npz; texts as a table or a .txt",
@@ -74,10 +75,13 @@ def open_sources(
         DataError: one is missing or cannot be read as what it should be.
     """
     if "pool" in uses and inputs.pool is None:
+        picks = "pool" in getattr(method_class(method), "uses", ())
+        ways = ["add --pool DIR (pool= in Python)", "choose another method"]
+        ways += [] if picks else ["take its rows alone: --space rows"]
         raise UsageError(
             f"method {method!r} without a pool",
             expected=f"{_KIND['pool']}, of the same kind as the data",
-            do="add --pool DIR (pool= in Python), choose another method, or take its rows alone: --space rows",
+            do=f"{', '.join(ways[:-1])}, or {ways[-1]}",
             code="no-pool",
         )
     found = {name: _open(name, path, options.text) for name, path in inputs.second.items() if name in uses}

@@ -96,12 +96,15 @@ def make_pairs(rows: Rows, shots: int, count: int, seed: int) -> Pairs:
         seed: of the draws.
 
     Raises:
-        DataError: fewer than two rows of each class to split, or a group on both sides of the own test part.
+        DataError: fewer than two rows of each class to split, too few groups, or a group on both sides of the own
+            test part.
     """
     maker = _Maker(rows, shots, count, seed)
     if rows.test.any():
         _refuse_crossing(rows)
         return maker.on_own_test()
+    if rows.grouped:
+        _refuse_few_groups(rows)
     return maker.disjoint() or maker.resampled()
 
 
@@ -254,6 +257,19 @@ def _refuse_no_class(take: I64) -> None:
             expected="two classes or more, each with two samples or more, to measure a classifier",
             do="add samples",
             code="one-class",
+        )
+
+
+def _refuse_few_groups(rows: Rows) -> None:
+    """Groups stay on one side, so three are needed, and two classes with two of them each."""
+    groups = [len(np.unique(rows.units[rows.labels == c])) for c in range(rows.classes)]
+    able = sum(count > 1 for count in groups)
+    if len(np.unique(rows.units)) < 3 or able < 2:
+        raise DataError(
+            f"{len(np.unique(rows.units))} groups, {able} of {rows.classes} classes with rows of two or more of them",
+            expected="three groups or more, and two classes that each have rows of two: a group is never on both sides",
+            do="name a finer --group column, add groups, or give the data set a test part of its own",
+            code="few-groups",
         )
 
 

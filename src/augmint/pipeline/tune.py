@@ -17,11 +17,11 @@ import numpy as np
 
 from augmint.core.protocols import Student
 from augmint.core.types import I64, Budget
-from augmint.evaluation.decision import LEAST_ROWS, OutOfFold, Verdict, decide, gains
+from augmint.evaluation.decision import OutOfFold, Verdict, decide, gains
 from augmint.pipeline.arms import NONE, Arm
 from augmint.pipeline.minting import Fold
 from augmint.pipeline.splits import deal
-from augmint.pipeline.validation import MintSet, TimeUp, Validator, joined, provable
+from augmint.pipeline.validation import MintSet, TimeUp, Validator, joined, provable, too_few
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def choose(
     at = provable(bench.rows)
     if not candidates:
         return Choice(None, "no candidate")
-    if len(np.unique(bench.rows.units[at])) < LEAST_ROWS:
-        return Choice(None, f"{len(at)} rows of classes with two or more: too few to validate on, {LEAST_ROWS} needed")
+    if why := too_few(bench.rows, at):
+        return Choice(None, why)
     arm, table, at, folds = _screened(bench, candidates, reference, at, scheme.folds)
     verdict = prove(bench, arm, reference, at, folds, scheme, margin)
     table = tuple(row | {"proof": asdict(verdict)} if row["name"] == arm.name else row for row in table)

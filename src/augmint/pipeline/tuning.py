@@ -27,7 +27,7 @@ from augmint.core.errors import UsageError
 from augmint.core.seeds import stream
 from augmint.core.types import I64, Budget, ReadOptions, TrainingSet
 from augmint.core.version import __version__
-from augmint.evaluation.decision import LEAST_ROWS, gains
+from augmint.evaluation.decision import gains
 from augmint.models import get_card
 from augmint.pipeline.arms import NONE, Arm
 from augmint.pipeline.config import read_config
@@ -44,7 +44,7 @@ from augmint.pipeline.search import Trial, ranked, search
 from augmint.pipeline.search_space import Dice, SearchSpace
 from augmint.pipeline.splits import deal
 from augmint.pipeline.tune import Scheme, prove
-from augmint.pipeline.validation import TimeUp, Validator, provable
+from augmint.pipeline.validation import TimeUp, Validator, provable, too_few
 from augmint.pipeline.workshop import Workshop
 
 OURS = ("tune.json", "config.yaml", ".augmint")
@@ -246,9 +246,8 @@ class _Job:
         at = provable(self.bench.rows)
         trials: list[Trial] = []
         proof: dict[str, Any] = {}
-        if len(np.unique(self.bench.rows.units[at])) < LEAST_ROWS:
-            best, why = None, f"{len(at)} rows of classes with two or more: too few to validate on"
-        else:
+        best, why = None, too_few(self.bench.rows, at)
+        if not why:
             fold = deal(self.bench.rows, at, self.tuning.scheme.folds, np.random.default_rng(self.bench.seed))
             trials = self.search(at[fold == 0])
             best, why, proof = self.proved(trials, at[fold != 0])

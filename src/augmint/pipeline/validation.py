@@ -16,7 +16,7 @@ import numpy as np
 from augmint.core.protocols import Student
 from augmint.core.seeds import stream
 from augmint.core.types import F32, I64, Budget, TrainingSet
-from augmint.evaluation.decision import OutOfFold
+from augmint.evaluation.decision import LEAST_ROWS, OutOfFold
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.lift_data import rows_of
 from augmint.pipeline.manifest import Manifest, dump_json, sha256
@@ -31,6 +31,15 @@ def provable(rows: Rows) -> I64:
     """Rows of classes with two units or more: one to learn from when the other is predicted."""
     units = [len(np.unique(rows.units[rows.labels == c])) for c in range(rows.classes)]
     return np.flatnonzero(np.array(units)[rows.labels] > 1)
+
+
+def too_few(rows: Rows, at: I64) -> str:
+    """Why the `provable` rows cannot prove anything; "" where there are enough of them."""
+    units = len(np.unique(rows.units[at]))
+    if units >= LEAST_ROWS:
+        return ""
+    what = "groups" if rows.grouped else "rows"
+    return f"{units} {what} of classes with two or more {what}: too few to validate on, {LEAST_ROWS} needed"
 
 
 @dataclass

@@ -188,12 +188,13 @@ class Transfer:
 
 @dataclass(frozen=True)
 class LiftFacts:
-    """A measured lift: its cells, and in words what every arm could spend."""
+    """A measured lift: its cells, in words what every arm could spend, and the methods of arms that mint."""
 
     metric: str
     budget: str
     cells: tuple[Cell, ...]
     transfer: tuple[Transfer, ...] = ()
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

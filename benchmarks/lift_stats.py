@@ -21,6 +21,10 @@ Pairs = Sequence[Mapping[str, Any]]
 """One stored pair each: ``arms`` by name, and what its cell says of the draws."""
 
 
+LEAST = 3
+"""Pairs that an arm must have to be shown beside others that have more."""
+
+
 def right(pair: Mapping[str, Any], arm: str) -> npt.NDArray[np.bool_]:
     """(rows,) which test rows an arm got right."""
     stored = pair["arms"][arm]
@@ -66,9 +70,9 @@ def cell(pairs: Pairs, arms: Iterable[str]) -> dict[str, Any]:
 
 
 def few(pairs: Pairs, arms: Iterable[str]) -> dict[str, Any]:
-    """Arms that only some pairs have, each over its own pairs and without correction; two are the least."""
+    """Arms that only some pairs have, LEAST or more, each over its own pairs and without correction."""
     own = {arm: [pair for pair in pairs if arm in pair["arms"]] for arm in arms}
-    return {arm: cell(some, ["none", arm])[arm] for arm, some in own.items() if 1 < len(some) < len(pairs)}
+    return {arm: cell(some, ["none", arm])[arm] for arm, some in own.items() if LEAST <= len(some) < len(pairs)}
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -103,6 +107,13 @@ def duel(pairs: Pairs, ours: Sequence[str], theirs: Sequence[str]) -> dict[str, 
     shared = float(pairs[0]["shared"])
     found = paired(a - b, ratio=shared / (1.0 - shared))
     return {"ours": our_names, "theirs": their_names, **said(found)}
+
+
+def ahead(pairs: Pairs, arms: Sequence[str]) -> dict[str, Any]:
+    """The best of these arms, chosen on the other half, against none."""
+    scores, chosen = crossed(pairs, arms)
+    shared = float(pairs[0]["shared"])
+    return {"arms": chosen, **said(paired(scores - accuracy(pairs, "none"), ratio=shared / (1.0 - shared)))}
 
 
 def oracle(pairs: Pairs, arms: Sequence[str]) -> dict[str, Any]:

@@ -174,8 +174,9 @@ def entry(cell: Mapping[str, Any], name: str) -> str:
     if "lift" not in row:
         return f"{100 * row['scores']['accuracy']:.1f}"
     count = row["lift"]["pairs"]
-    fewer = f", {count} pairs" if count < cell["pairs"] else ""
-    return signed(row["lift"], row["lift"]["verdict"] != "no detectable effect") + fewer
+    whole = count == cell["pairs"]  # an arm with fewer is not corrected among the others
+    bold = whole and row["lift"]["verdict"] != "no detectable effect"
+    return signed(row["lift"], bold) + ("" if whole else f", {count} pairs")
 
 
 def signed(lift: Mapping[str, Any], bold: bool) -> str:

@@ -50,9 +50,7 @@ BUDGETS = {
 }
 SCHEME = Scheme(folds=3, repeats=1)
 MARGIN = 0.01
-LEAST = 3
-"""Pairs that an arm must have to be shown beside others that have more."""
-
+NULL = "no detectable effect"
 AIMS = {"trec": 8.0, "sst2": 4.0, "snips": 3.0}
 
 HEAD = """# Does it help texts? The table
@@ -192,7 +190,7 @@ def table_of(cell: tuple[str, str, int]) -> dict[str, Any]:
     full = [name for name, pairs in done.items() if len(pairs) == most]
     arms = stats.cell(pairs_of(cell, full), full)
     for name, pairs in done.items():
-        if name not in arms and len(pairs) >= LEAST:
+        if name not in arms and len(pairs) >= stats.LEAST:
             arms[name] = {**stats.cell(pairs, ["none", name])[name], "pairs": len(pairs)}
     ordered = {name: {"side": side, **arms[name]} for name, side in sides.items() if name in arms}
     share = pairs_of(cell, ["none"])[0]["shared"]
@@ -223,8 +221,9 @@ def auto_facts() -> dict[str, Any]:
             "cells_where_oracle_gains": len(rich), "of_these_it_ships_in": sum(rich)}  # fmt: skip
 
 
-def aims() -> Iterator[str]:
+def aims(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What was hoped for, at 10 rows a class from scratch."""
+    arms = {cell["name"]: cell["arms"] for cell in listed}
     for data, points in AIMS.items():
         cell = ("scratch", data, 10)
         for name in ("retrieval", "retrieval soft"):
@@ -232,6 +231,8 @@ def aims() -> Iterator[str]:
             if len(pairs) > 1:
                 lift = stats.said(stats.lift(pairs, name))
                 word = "met" if 100 * lift["mean"] >= points else "missed"
+                verdict = arms[f"scratch-{data}-10"][name]["lift"]["verdict"]
+                word += ", no detectable effect among all arms of the cell" if verdict == NULL else ""
                 said = f"{signed(lift, False)}, {len(pairs)} pairs; aim +{points:g} {word}"
                 yield f"- {data}, {name} with {POOL} pool texts: {said}."
     yield from beside_peers()
@@ -246,10 +247,11 @@ def beside_peers() -> Iterator[str]:
                        for side in ("peer", "ours"))  # fmt: skip
         if done > 3 and peers and ours:
             pairs = pairs_of(cell, ["none", *ours, *peers])
-            theirs, own = stats.best(pairs, peers), stats.best(pairs, ours)
-            over, beside = (signed(stats.said(stats.lift(pairs, own, other)), False) for other in ("none", theirs))
-            yield (f"- {data}, without a pool: best of ours is {own}, {over} over none, {beside} over the best peer "
-                   f"({theirs}), {len(pairs)} pairs.")  # fmt: skip
+            over, beside = stats.ahead(pairs, ours), stats.duel(pairs, ours, peers)
+            own, theirs = (" or ".join(dict.fromkeys(beside[side])) for side in ("ours", "theirs"))
+            yield (f"- {data}, without a pool, chosen on the other half of the pairs: best of ours ({own}) "
+                   f"{signed(over, False)} over none, {signed(beside, False)} over the best peer ({theirs}), "
+                   f"{len(pairs)} pairs.")  # fmt: skip
 
 
 def _named(student_name: str, *sides: str) -> list[str]:
@@ -283,7 +285,7 @@ def table(arguments: argparse.Namespace) -> None:
     listed = [table_of(cell) for cell in cells()]
     found = {"version": 1, "metric": "accuracy", "budget": {name: vars(value) for name, value in BUDGETS.items()},
              "probe": ENCODER, "pool": POOL, "auto": vars(SCHEME), "machine": machine_facts(), "cells": listed,
-             "auto_summary": auto_facts(), "aims": list(aims())}  # fmt: skip
+             "auto_summary": auto_facts(), "aims": list(aims(listed))}  # fmt: skip
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf8")
     PAGE.write_text(HEAD + "\n" + "\n".join(page(found)).rstrip() + "\n", encoding="utf8")
 

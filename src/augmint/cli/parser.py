@@ -243,9 +243,7 @@ def _search_flags(parser: _Parser, trials: int, title: str = "how long, for whom
     search = parser.add_argument_group(title)
     search.add_argument("--trials", type=int, metavar="N", help=f"most candidates (default: {trials})")
     search.add_argument("--time", default="", metavar="TIME", help="of the search: 1h, 10m, 90s (default: no limit)")
-    search.add_argument(
-        "--student", help="who is to get better: scratch (default), probe, finetune (slow), or for texts scratch-cnn"
-    )
+    search.add_argument("--student", help="who is to get better: scratch (default), probe, finetune, scratch-cnn")
     search.add_argument("--margin", type=float, metavar="POINTS", help="loss of accuracy to rule out (default: 1)")
     search.add_argument("--updates", type=int, metavar="N", help="steps of every training (default: 150)")
 
@@ -280,11 +278,7 @@ def _evaluate(commands: Commands[_Parser], name: str) -> None:
     what = parser.add_argument_group("what to compare")
     arms = "beside none: methods, classic, METHOD+classic, class-weights, oversampling, on-the-fly, input-mixup"
     what.add_argument("--method", metavar="A,B,C", help=f"{arms} (default: a few that are cheap)")
-    what.add_argument(
-        "--student",
-        default="probe",
-        help="probe, scratch, finetune, for texts scratch-cnn, or several (default: probe)",
-    )
+    what.add_argument("--student", default="probe", help="probe (default), scratch, finetune, scratch-cnn, or several")
     what.add_argument("--shots", metavar="N,...", help="rows of each class to train on, or all (default: chosen)")
     what.add_argument("--pairs", "--seeds", type=int, metavar="N", help="pairs of each cell (default: 10)")
     what.add_argument("--pool", metavar="DIR", help="unlabelled samples, for methods that pick from them")

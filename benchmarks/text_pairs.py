@@ -61,12 +61,12 @@ model of 3 MB is no substitute for a pool of real texts ([the lift table](lift_t
 Pair = dict[str, Any]
 
 
-def rows_of(name: str) -> Iterator[tuple[str, str]]:
-    """(text, label) of the first training rows of each class."""
+def rows_of(name: str, each: int) -> Iterator[tuple[str, str]]:
+    """(text, label) of the first so many training rows of each class."""
     seen: Counter[str] = Counter()
     with gzip.open(DATA / f"{name}.jsonl.gz", "rt", encoding="utf8") as lines:
         for row in map(json.loads, lines):
-            if row["split"] == "train" and seen[row["label"]] < SETS[name]:
+            if row["split"] == "train" and seen[row["label"]] < each:
                 seen[row["label"]] += 1
                 yield row["text"], str(row["label"])
 
@@ -75,7 +75,7 @@ def mint(name: str, method: str, folder: Path) -> list[Pair]:
     """The pairs of a set by a method that are shown."""
     data, out = folder / f"{name}.csv", folder / f"{name}-{method}"
     with data.open("w", newline="", encoding="utf8") as file:
-        csv.writer(file).writerows([("text", "label"), *rows_of(name)])
+        csv.writer(file).writerows([("text", "label"), *rows_of(name, SETS[name])])
     am.augment(data, out, method=method, seed=0)
     with (out / "train.csv").open(newline="", encoding="utf8") as file:
         table = list(csv.DictReader(file))

@@ -21,6 +21,7 @@ Pairs = Sequence[Mapping[str, Any]]
 """One stored pair each: ``arms`` by name, and what its cell says of the draws."""
 
 
+NULL = "no detectable effect"
 LEAST = 3
 """Pairs that an arm must have to be shown beside others that have more."""
 
@@ -107,13 +108,6 @@ def duel(pairs: Pairs, ours: Sequence[str], theirs: Sequence[str]) -> dict[str, 
     shared = float(pairs[0]["shared"])
     found = paired(a - b, ratio=shared / (1.0 - shared))
     return {"ours": our_names, "theirs": their_names, **said(found)}
-
-
-def ahead(pairs: Pairs, arms: Sequence[str]) -> dict[str, Any]:
-    """The best of these arms, chosen on the other half, against none."""
-    scores, chosen = crossed(pairs, arms)
-    shared = float(pairs[0]["shared"])
-    return {"arms": chosen, **said(paired(scores - accuracy(pairs, "none"), ratio=shared / (1.0 - shared)))}
 
 
 def oracle(pairs: Pairs, arms: Sequence[str]) -> dict[str, Any]:

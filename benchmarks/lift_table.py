@@ -175,7 +175,7 @@ def entry(cell: Mapping[str, Any], name: str) -> str:
         return f"{100 * row['scores']['accuracy']:.1f}"
     count = row["lift"]["pairs"]
     whole = count == cell["pairs"]  # an arm with fewer is not corrected among the others
-    bold = whole and row["lift"]["verdict"] != "no detectable effect"
+    bold = whole and row["lift"]["verdict"] != stats.NULL
     return signed(row["lift"], bold) + ("" if whole else f", {count} pairs")
 
 

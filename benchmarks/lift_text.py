@@ -50,7 +50,6 @@ BUDGETS = {
 }
 SCHEME = Scheme(folds=3, repeats=1)
 MARGIN = 0.01
-NULL = "no detectable effect"
 AIMS = {"trec": 8.0, "sst2": 4.0, "snips": 3.0}
 
 HEAD = """# Does it help texts? The table
@@ -232,7 +231,7 @@ def aims(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 lift = stats.said(stats.lift(pairs, name))
                 word = "met" if 100 * lift["mean"] >= points else "missed"
                 verdict = arms[f"scratch-{data}-10"][name]["lift"]["verdict"]
-                word += ", no detectable effect among all arms of the cell" if verdict == NULL else ""
+                word += ", no detectable effect among all arms of the cell" if verdict == stats.NULL else ""
                 said = f"{signed(lift, False)}, {len(pairs)} pairs; aim +{points:g} {word}"
                 yield f"- {data}, {name} with {POOL} pool texts: {said}."
     yield from beside_peers()
@@ -247,7 +246,7 @@ def beside_peers() -> Iterator[str]:
                        for side in ("peer", "ours"))  # fmt: skip
         if done > 3 and peers and ours:
             pairs = pairs_of(cell, ["none", *ours, *peers])
-            over, beside = stats.ahead(pairs, ours), stats.duel(pairs, ours, peers)
+            over, beside = stats.duel(pairs, ours, ["none"]), stats.duel(pairs, ours, peers)
             own, theirs = (" or ".join(dict.fromkeys(beside[side])) for side in ("ours", "theirs"))
             yield (f"- {data}, without a pool, chosen on the other half of the pairs: best of ours ({own}) "
                    f"{signed(over, False)} over none, {signed(beside, False)} over the best peer ({theirs}), "

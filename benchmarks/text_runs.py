@@ -41,7 +41,8 @@ def written(path: Path, head: list[str], rows: Sequence[tuple[str, ...]]) -> Pat
 def tables(name: str, folder: Path) -> tuple[Path, Path]:
     """Training rows, and a pool of other training rows without labels."""
     rows = list(rows_of(name, SETS[name]))
-    others = [text for text, _ in rows_of(name, 10**9) if text not in dict(rows)]
+    taken = {text for text, _ in rows}
+    others = [text for text, _ in rows_of(name, 10**9) if text not in taken]
     picks = np.random.default_rng(0).permutation(len(others))[:POOL]
     data = written(folder / f"{name}.csv", ["text", "label"], rows)
     return data, written(folder / f"{name}-pool.csv", ["text"], [(others[i],) for i in picks])

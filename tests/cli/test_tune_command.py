@@ -79,6 +79,8 @@ def test_auto_says_that_it_abstains(augmint, noise, tmp_path, copies) -> None:
         (["--method", "nois"], "did you mean 'noise'"),
         (["--method", "retrieval"], "without a pool"),
         (["--student", "teacher"], "teacher"),
+        (["--student", "scratch-cnn"], "use scratch for pictures"),
+        (["--judge", "all-MiniLM-L6-v2"], "judge 'all-MiniLM-L6-v2', of kind encoder and modality text"),
     ],
 )
 def test_what_cannot_be_tuned_is_told_before_any_work(augmint, noise, tmp_path, words, said) -> None:

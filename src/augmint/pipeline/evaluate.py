@@ -31,7 +31,7 @@ from augmint.pipeline.lift_plan import LiftPlan, shots_name
 from augmint.pipeline.lift_table import cell_facts, conclusion, lifts_of, read_cell, transfers
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest
-from augmint.pipeline.modality import MEDIA, check_encoders
+from augmint.pipeline.modality import MEDIA
 from augmint.pipeline.neutral import pool_path
 from augmint.pipeline.output import check_folder, opened
 from augmint.pipeline.progress import Progress
@@ -133,8 +133,6 @@ def evaluate(
     values = {"arms": arms, "students": _words(student), "shots": _shots(shots, found), **keys}
     plan = _plan({**values, "budget": Budget(updates, batch, trials)}, found)
     plan.check_kind(found.rows_space, found.modality)
-    if not found.rows_space:
-        check_encoders(plan.judge, plan.encoder, MEDIA[found.modality])
     run = _Run(plan, found, watcher, workers, device, seconds_of(budget))
     if out is None:
         with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ from augmint.core.protocols import Modality
 from augmint.core.types import Budget
 from augmint.evaluation.metrics import METRICS
 from augmint.pipeline.arms import NONE, Arm
+from augmint.pipeline.modality import MEDIA, check_encoders
 from augmint.pipeline.plan import DEFAULT_GATES
 from augmint.pipeline.splits import ALL
 from augmint.students import TABLE as STUDENTS
@@ -77,9 +78,11 @@ class LiftPlan:
         """Refuse what cannot be done with samples of this kind: pictures, texts, or rows.
 
         Raises:
-            UsageError: a picture's transform or pretrained network for rows, the probe's rows for another student, or
-                a student of texts for pictures.
+            UsageError: a picture's transform or pretrained network for rows, the probe's rows for another student, a
+                student of texts for pictures, or a judge or encoder that cannot read the samples.
         """
+        if not rows:
+            check_encoders(self.judge, self.encoder, MEDIA[modality])
         if "scratch-cnn" in self.students and modality != "text" and not rows:
             raise UsageError(
                 "student 'scratch-cnn', for pictures", expected="texts", do="use scratch for pictures", code="modality"

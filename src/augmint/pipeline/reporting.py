@@ -125,7 +125,6 @@ def gather(root: Path, run: Finished | None) -> Report:
     facts = Report("Report: does it help?", __version__, lift=lift, scores=scores)
     if run is not None:
         facts = _with_run(facts, run)
-        facts = dataclasses.replace(facts, alarms=(*facts.alarms, *_other_method(lift, run)))
     commands = (*facts.commands, *(evaluate_commands(root) if lift else ()))
     said = (verdicts(lift) if lift else _NOT_MEASURED, *([f"Samples as a set: {scores.headline}."] if scores else []))
     missing = tuple(_missing(facts, run).items())
@@ -140,7 +139,7 @@ def _with_run(facts: Report, run: Finished) -> Report:
         facts,
         title=f"Report: {word}",
         summary=_summary(run, classes),
-        alarms=_alarms(run),
+        alarms=(*_alarms(run), *_other_method(facts.lift, run)),
         classes=classes,
         strips=strips_of(run),
         strips_total=run.tally.made.total(),

@@ -61,6 +61,11 @@ class Rows:
         """Whether any two rows are of one group."""
         return len(np.unique(self.units)) < len(self.units)
 
+    @property
+    def units_of_class(self) -> I64:
+        """(classes,) how many groups each class has rows of."""
+        return np.array([len(np.unique(self.units[self.labels == c])) for c in range(self.classes)])
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -262,11 +267,10 @@ def _refuse_no_class(take: I64) -> None:
 
 def _refuse_few_groups(rows: Rows) -> None:
     """Groups stay on one side, so three are needed, and two classes with two of them each."""
-    groups = [len(np.unique(rows.units[rows.labels == c])) for c in range(rows.classes)]
-    able = sum(count > 1 for count in groups)
-    if len(np.unique(rows.units)) < 3 or able < 2:
+    groups, able = len(np.unique(rows.units)), np.count_nonzero(rows.units_of_class > 1)
+    if groups < 3 or able < 2:
         raise DataError(
-            f"{len(np.unique(rows.units))} groups, {able} of {rows.classes} classes with rows of two or more of them",
+            f"{groups} groups, {able} of {rows.classes} classes with rows of two or more of them",
             expected="three groups or more, and two classes that each have rows of two: a group is never on both sides",
             do="name a finer --group column, add groups, or give the data set a test part of its own",
             code="few-groups",

@@ -190,6 +190,7 @@ class _Job:
             gates=self.plan.gates,
             size=self.plan.size or data.size,
         )
+        lift.check_kind(data.rows_space, data.modality)
         keys = {"strategy": self.plan.strategy, "label_by": self.plan.label_by, "gate_options": self.plan.gate_options}
         self.shop = Workshop(lift, data.rows_space, self.device, keys)
         self.bench = Validator(

@@ -29,8 +29,7 @@ MintSet = Callable[[Arm, Fold, np.random.Generator], TrainingSet]
 
 def provable(rows: Rows) -> I64:
     """Rows of classes with two units or more: one to learn from when the other is predicted."""
-    units = [len(np.unique(rows.units[rows.labels == c])) for c in range(rows.classes)]
-    return np.flatnonzero(np.array(units)[rows.labels] > 1)
+    return np.flatnonzero(rows.units_of_class[rows.labels] > 1)
 
 
 def too_few(rows: Rows, at: I64) -> str:

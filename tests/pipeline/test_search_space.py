@@ -58,6 +58,16 @@ def test_a_strategy_leaves_the_amount_alone() -> None:
     assert "factor" not in space.first()[0] and "then" not in space.first()[0]
 
 
+@pytest.mark.parametrize("gates", [(), ("novelty", "realism")])
+def test_gates_of_the_user_are_those_of_all_candidates(gates) -> None:
+    space = SearchSpace.of((), modality="image", pool=0, gates=gates)
+    assert {space.suggest(Dice(np.random.default_rng(seed))).gates for seed in range(9)} == {gates}
+    study = pytest.importorskip("optuna").create_study()
+    study.enqueue_trial(space.first()[0])
+    arm = space.suggest(study.ask())
+    assert arm.gates == gates and name_of(arm).endswith(f", gates {', '.join(gates) or 'none'}")
+
+
 def test_the_parts_of_the_mixture_make_as_much_as_one() -> None:
     parts = EVERYTHING.mixture()
     assert sum(part.factor - 1 for part in parts) == pytest.approx(2.0)

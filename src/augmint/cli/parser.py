@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NoReturn
 
 from augmint.core.errors import UsageError, did_you_mean
@@ -231,6 +232,7 @@ def _tune(commands: Commands[_Parser], name: str) -> None:
     what.add_argument("--pool", metavar="DIR", help="unlabelled samples; adds retrieval")
     what.add_argument("--strategy", help="as in run; the amount is searched where there is none")
     what.add_argument("--judge", help="encoder that the gates look through")
+    what.add_argument("--gate", action="append", metavar="NAME", help="repeatable; the gates of all candidates")
     _columns(what)
     what.add_argument("--size", type=int, help="working size in pixels; 0 chooses (default)")
     what.add_argument("--seed", type=int, help="of every random stream (default: 0)")
@@ -348,15 +350,9 @@ def _models(commands: Commands[_Parser], name: str) -> None:
     parser.add_argument("name", nargs="?", help="for fetch: the model's name")
 
 
-def _methods(commands: Commands[_Parser], name: str) -> None:
-    examples = ["augmint methods list", "augmint methods list --json", "augmint methods list -q"]
-    parser = _command(commands, name, "methods and their options", examples, _late("augmint.cli.lists", "methods"))
-    parser.add_argument("action", choices=["list"], nargs="?", default="list")
-
-
-def _gates(commands: Commands[_Parser], name: str) -> None:
-    examples = ["augmint gates list", "augmint gates list --json", "augmint gates list -q"]
-    parser = _command(commands, name, "quality gates and their options", examples, _late("augmint.cli.lists", "gates"))
+def _listing(commands: Commands[_Parser], name: str, about: str) -> None:
+    examples = [f"augmint {name} list", f"augmint {name} list --json", f"augmint {name} list -q"]
+    parser = _command(commands, name, about, examples, _late("augmint.cli.lists", name))
     parser.add_argument("action", choices=["list"], nargs="?", default="list")
 
 
@@ -394,7 +390,7 @@ COMMANDS: dict[str, Callable[[Commands[_Parser], str], None]] = {
     "verify": _verify,
     "replay": _replay,
     "models": _models,
-    "methods": _methods,
-    "gates": _gates,
+    "methods": partial(_listing, about="methods and their options"),
+    "gates": partial(_listing, about="quality gates and their options"),
     "env": _env,
 }

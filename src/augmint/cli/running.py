@@ -74,20 +74,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_auto(args: argparse.Namespace, plan: Plan) -> None:
     """Flags that have no place beside a search."""
-    if plan.method != AUTO:
-        return
-    if args.dry_run:
+    if plan.method == AUTO and args.dry_run:
         raise UsageError(
             "--dry-run with --method auto",
             expected="a method whose run can be forecast",
             do="name a method, or search first: augmint tune",
-            code="auto",
-        )
-    if args.gate is not None:
-        raise UsageError(
-            "--gate with --method auto",
-            expected="no gates, which the search settles",
-            do="leave --gate out, or name a method",
             code="auto",
         )
 

@@ -25,6 +25,8 @@ def tune(args: argparse.Namespace) -> int:
     """``augmint tune``."""
     console = console_of(args)
     values = {name: getattr(args, name) for name in _PLAN_FLAGS if getattr(args, name) is not None}
+    if args.gate is not None:
+        values["gates"] = args.gate
     tuning = tuning_of(args, replace(Tuning(), methods=_words(args.method), models=_words(args.model)))
     pool = pool_path(args.pool) if args.pool is not None else None
     with console.progress() as progress:

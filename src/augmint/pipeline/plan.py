@@ -279,7 +279,7 @@ def _check_auto(plan: Plan) -> None:
     if set_:
         raise UsageError(
             f"method auto with {', '.join(set_)}",
-            expected="nothing that the search settles (options, then, factor, gates), and originals in the output",
+            expected="nothing that the search settles (options, then, factor), and originals in the output",
             do=f"leave out {', '.join(set_)} (strategy sets the amount), or name a method",
             code="auto",
         )

@@ -50,6 +50,7 @@ class SearchSpace:
         strategy: given by the user; the amount is searched where it is empty.
         modality: of the samples, whose hand-made transforms children can go through; "" for rows.
         real: real rows; ``pool``: rows of the pool; ``classes``: their number.
+        gates: the user's, for all candidates; they are searched where these are the usual ones.
     """
 
     methods: tuple[str, ...]
@@ -59,6 +60,7 @@ class SearchSpace:
     real: int = 1
     pool: int = 0
     classes: int = 1
+    gates: tuple[str, ...] = DEFAULT_GATES
 
     @classmethod
     def of(cls, methods: Sequence[str], *, modality: Modality | Literal[""], pool: int, **keys: Any) -> SearchSpace:
@@ -72,7 +74,7 @@ class SearchSpace:
 
     def first(self) -> list[dict[str, Any]]:
         """Settings to try before anything is known: every method as it is, in the order they were named."""
-        shared = {"gates": "all", **({"model": self.models[0]} if self.models else {})}
+        shared = {"gates": next(iter(self._gates)), **({"model": self.models[0]} if self.models else {})}
         shared |= {"then": ""} if self.modality else {}
         return [{"method": name, **shared, **_usual_options(name), **self._usual_amount(name)} for name in self.methods]
 
@@ -91,7 +93,7 @@ class SearchSpace:
             then="" if method == classic else then,
             model=trial.suggest_categorical("model", self.models) if self.models else self._model(method),
             factor=2.0 if self.strategy else self._amount(trial, method),
-            gates=GATES[trial.suggest_categorical("gates", list(GATES))],
+            gates=self._gates[trial.suggest_categorical("gates", list(self._gates))],
             needs_pool=method == "retrieval",
         )
         return replace(arm, name=name_of(arm, self.strategy))
@@ -103,6 +105,11 @@ class SearchSpace:
             Arm(name, name, factor=1.0 + 2.0 / share, model=self._model(name), needs_pool=name == "retrieval")
             for name in self.methods
         )
+
+    @property
+    def _gates(self) -> Mapping[str, tuple[str, ...]]:
+        """By name, the gates to choose from."""
+        return GATES if self.gates == DEFAULT_GATES else {"given": self.gates}
 
     def _model(self, method: str) -> str:
         """The first of those given, or the method's own."""

@@ -181,6 +181,7 @@ class _Job:
             strategy=str(self.plan.strategy or ""),
             real=len(self.fold.real),
             classes=len(data.classes),
+            gates=self.plan.gates,
         )
         lift = LiftPlan(
             students=(tuning.student,),

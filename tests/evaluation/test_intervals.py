@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from augmint.evaluation.intervals import by_split, family, holm, paired, paired_rows, share_interval, sign_flip
+from augmint.evaluation.intervals import by_split, by_unit, family, holm, paired, paired_rows, share_interval, sign_flip
 
 NUMBERS = st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=2, max_size=30)
 
@@ -188,6 +188,37 @@ def test_shared_test_rows_without_a_pull_of_their_own_change_little() -> None:
     assert rows.high - rows.low == pytest.approx(plain.high - plain.low, rel=0.05)
     with pytest.raises(ValueError):
         paired_rows(np.zeros((1, 5)))
+
+
+def test_equal_differences_are_no_proof() -> None:
+    """One flower of 48, wrong in each of three pairs: kept to nine places the differences are not quite equal."""
+    wrong = np.add(np.round([-1 / 48] * 3, 9), [0.0, 1e-9, -1e-9])
+    assert paired(wrong).p_value == pytest.approx(0.25) and paired(wrong).verdict == "no detectable effect"
+    assert paired(wrong, ratio=0.5).p_value == 1.0
+    assert paired([-0.02] * 8).verdict == "harms"  # 2 / 2^8
+    assert paired([3e-10, 2e-10, 3e-10]).verdict == "no detectable effect"
+
+
+def test_by_unit_by_hand() -> None:
+    table = np.array([[1.0, 0, 0, 1], [1, 1, 0, 0]])
+    units = np.array(["a", "a", "a", "b"])
+    # Pair 0: mean 1/2; a: 3 rows of mean 1/3, b: one of mean 1. 1/2 + 2 * 3/4 * (1/3 - 1/2) = 1/4, and 3/4.
+    assert by_unit(table, units) == pytest.approx(np.array([[0.25, 0.75], [0.75, 0.25]]))
+    assert np.array_equal(by_unit(table, np.array(list("dbca"))), table)
+    many = np.random.default_rng(0).standard_normal((3, 40))
+    assert by_unit(many, np.arange(40) // 7).mean(axis=1) == pytest.approx(many.mean(axis=1))
+
+
+def test_rows_of_a_patient_are_one_piece_of_evidence() -> None:
+    """No effect on average, but one that differs from patient to patient: rows alone find one too often."""
+    rng, patients, found = np.random.default_rng(0), np.repeat(np.arange(8), 40), np.zeros(2)
+    for _ in range(200):
+        effect, ease = rng.normal(0, 0.04, 8)[patients], rng.random((1, 320))
+        noise = rng.normal(0, 0.1, (2, 10, 320))
+        table = (ease + noise[0] < 0.8 + effect).astype(float) - (ease + noise[1] < 0.8)
+        tables = table, by_unit(table, patients)
+        found += [paired_rows(own).verdict != "no detectable effect" for own in tables]
+    assert found[0] > 30 and found[1] <= 20  # of 200; 5 % would be 10
 
 
 def test_share_interval_equals_scipy() -> None:

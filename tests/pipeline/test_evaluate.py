@@ -13,7 +13,9 @@ from planted import Quick, Spy, planted_rows
 from augmint.core.errors import DataError, UsageError
 from augmint.pipeline import workshop
 from augmint.pipeline.arms import Arm
+from augmint.pipeline.augment import augment
 from augmint.pipeline.evaluate import evaluate, seconds_of
+from augmint.pipeline.lift_arrays import data_of_arrays
 from augmint.pipeline.progress import Progress
 from augmint.students import TABLE as STUDENTS
 from augmint.synthesizers import TABLE as METHODS
@@ -157,6 +159,37 @@ def test_pictures_with_a_test_part_of_their_own(tmp_path):
     assert any("shared test" in line for line in told.lines) and any("first pair took" in line for line in told.lines)
 
 
+def test_a_test_part_of_fewer_rows_than_pairs(tmp_path):
+    data = write_digits(tmp_path / "data", 20, 2)
+    result = evaluate(data, methods="interpolation", **{**KEYS, "shots": 2, "pairs": 8, "size": 64})
+    lifts = result.facts["cells"][0]["arms"]["interpolation"]["lift"]
+    assert lifts["accuracy"]["pairs"] == 8 and "auroc" not in lifts  # a row of a pair has one class alone
+    assert json.dumps(result.facts, allow_nan=False)
+
+
+def test_test_rows_of_a_patient_are_one_piece_of_evidence(tmp_path):
+    data = write_digits(tmp_path / "data", 20, 12)
+    for part in (data / "train", data / "test"):
+        names = sorted(path.relative_to(part).as_posix() for path in part.rglob("*.png"))
+        rows = [f"{name},{name[0]},{part.name}-{i // 4}" for i, name in enumerate(names)]
+        (part / "metadata.csv").write_text("\n".join(["file_name,label,patient", *rows]))
+    keys = {**KEYS, "shots": 3, "pairs": 5, "size": 64}
+    results = [evaluate(data, methods="spy", group=group, **keys).facts["cells"][0] for group in ("", "patient")]
+    alone, grouped = (cell["arms"]["spy"]["lift"]["log_loss"] for cell in results)
+    assert [cell["scheme"] for cell in results] == ["shared test"] * 2 and grouped["pairs"] == 5
+    assert np.isfinite(grouped["low"]) and grouped["p_value"] != alone["p_value"]
+
+
+def test_minted_samples_are_no_real_ones(tmp_path):
+    data = write_digits(tmp_path / "data", 12, 0)
+    out = tmp_path / "out"
+    augment(data, out, method="noise", size=64, gates=[], factor=1.5)
+    for path in (out, out / "train"):
+        with pytest.raises(DataError, match="the output of a run") as caught:
+            evaluate(path, methods="noise", **{**KEYS, "shots": 3, "pairs": 2})
+        assert str(data) in str(caught.value)
+
+
 def test_a_pool_holds_none_of_the_data(tmp_path):
     data = write_digits(tmp_path / "data", 12, 6)
     images = {label: digit_images(label, 40) for label in (0, 1)}
@@ -218,9 +251,45 @@ def test_wrong_settings(keys, message):
         evaluate(planted_rows(20), **{**KEYS, "shots": 3, **keys})
 
 
-def test_wrong_arrays():
-    with pytest.raises(DataError, match="y of shape"):
-        evaluate((np.zeros((3, 2)), np.zeros(4)), **KEYS)
+@pytest.mark.parametrize(
+    ("y", "keys", "message"),
+    [
+        (np.zeros(4), {}, "y of shape"),
+        ([0, 1, np.nan], {}, "without a label, first y.2."),
+        (np.array(["a", None, "b"], object), {}, "without a label, first y.1."),
+        ([0, 1, 0], {"group": [1, 2]}, "groups of shape"),
+        ([0, 1, 0], {"group": "patient"}, "group of type str with data of type tuple"),
+        ([0, 1, 0], {"pool": np.zeros((5, 3))}, "a pool of shape"),
+    ],
+)
+def test_wrong_arrays(y, keys, message):
+    with pytest.raises((DataError, UsageError), match=message):
+        evaluate((np.zeros((3, 2)), y), **KEYS, **keys)
+
+
+def test_a_group_array_for_data_on_disk_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="group of type ndarray"):
+        evaluate(write_digits(tmp_path / "data", 4, 0), group=np.arange(8), **KEYS)
+
+
+@pytest.mark.parametrize("none", [None, np.nan, ""])
+def test_rows_without_a_group_are_each_alone(none):
+    found = data_of_arrays(np.zeros((6, 2)), [0, 1] * 3, np.array([none] * 4 + ["p", "p"], object))
+    assert len(set(found.rows.units)) == 5
+
+
+@pytest.mark.parametrize(("own", "pool"), [("f4", "f8"), ("f8", "f4"), ("i4", "f8"), ("f8", "f8")])
+def test_a_pool_of_another_type_holds_none_of_the_data(own, pool):
+    x = np.random.default_rng(0).standard_normal((30, 4)) * 10
+    x[0] = 0.0
+    rows = x.astype(own)
+    others = np.concatenate([rows if own == "i4" else x, -np.zeros((1, 4)), x + 40]).astype(pool)
+    assert len(data_of_arrays(rows, np.arange(30) % 2, None, others).pool) == 30
+
+
+def test_pictures_in_memory_are_worked_on_at_the_size_of_files():
+    for side, size in ((28, 128), (64, 256)):
+        assert data_of_arrays(np.zeros((4, side, side, 3), np.uint8), [0, 1, 0, 1]).size == size
 
 
 def test_times():

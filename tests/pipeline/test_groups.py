@@ -7,7 +7,7 @@ import pytest
 import augmint as am
 from augmint.core.errors import DataError
 from augmint.core.types import Entry
-from augmint.pipeline.groups import check_groups, join_groups
+from augmint.pipeline.groups import check_groups, join_groups, joined_groups
 from augmint.pipeline.progress import Progress
 from support import PLAIN, children, digit_images, metadata, save
 
@@ -36,6 +36,13 @@ def test_groups_are_joined_each_once_and_in_order():
     assert join_groups(["b", "a", "", "b"]) == "a + b"
     assert join_groups(["a + c", "b"]) == "a + b + c"
     assert join_groups([""]) == join_groups([]) == ""
+
+
+def test_groups_that_a_child_joined_are_one():
+    found = joined_groups(["a", "b", "c + a", "d", "d + e", "", "f"])
+    assert found["a"] == found["c + a"] and found["d"] == found["d + e"]
+    assert len({found[name] for name in ("a", "b", "d", "f", "")}) == 5
+    assert len({joined_groups(["a + b", "b + c", "c + d"])[name] for name in ("a + b", "b + c", "c + d")}) == 1
 
 
 def entries(split: str, *groups: str) -> list[Entry]:

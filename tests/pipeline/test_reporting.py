@@ -168,12 +168,33 @@ def test_a_lift_of_other_data_is_refused_and_one_of_another_method_is_told(finis
     assert caught.value.code == "other-data" and "positive" in caught.value.got and snapshot(finished.out) == before
     own = Finished(finished.out).plan["method"]
     for methods, told in ((["", own, "gan"], False), (["", "gan"], True)):
-        (tmp_path / "lift.json").write_text(
-            json.dumps({**LIFT, "arms": [{"name": name or "none", "method": name, "factor": 2.0} for name in methods]})
-        )
+        arms = [{"name": name or "none", "method": name, "factor": 2.0} for name in methods]
+        (tmp_path / "lift.json").write_text(json.dumps({**LIFT, "arms": arms, "data": finished.data.name}))
         written = report(finished.out, tmp_path)
         assert [f"nothing of {own}" in warning for warning in written.warnings] == [True] * told
         assert (f"nothing of {own}" in written.path.read_text()) == told
+
+
+def test_a_lift_that_may_be_of_other_data_is_told_and_one_beside_another_is_refused(finished, tmp_path):
+    (tmp_path / "lift.json").write_text(json.dumps({**LIFT, "data": "elsewhere/x-rays"}))
+    written = report(finished.out, tmp_path)
+    (told,) = written.warnings
+    assert "measured on elsewhere/x-rays" in told and told in written.path.read_text()
+    (tmp_path / "two").mkdir()
+    shutil.copy(tmp_path / "lift.json", tmp_path / "two")
+    with pytest.raises(UsageError, match="a lift of its own"):
+        report(tmp_path / "two", tmp_path)
+
+
+def test_the_lift_again_has_what_was_not_as_usual(tmp_path):
+    settings = {"seed": 7, "space": "rows", "gate": ["none"], "label": "class", "judge": "tiny-image"}
+    arms = [{"name": "noise", "method": "noise", "factor": 2.0}]
+    facts = {**LIFT, "arms": arms, "settings": settings, "pool": True}
+    (tmp_path / "lift.json").write_text(json.dumps(facts))
+    ((_, command),) = evaluate_commands(tmp_path)
+    asked = parse(shlex.split(command)[1:])
+    assert (asked.seed, asked.space, asked.gate, asked.pool) == (7, "rows", ["none"], "POOL")
+    assert (asked.label, asked.judge, asked.shots, asked.pairs) == ("class", "tiny-image", "5,50", 4)
 
 
 def test_the_card_has_the_figures_of_now(finished, tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augmint.core.errors import DataError
-from augmint.pipeline.splits import ALL, TEST_ROWS, Rows, choose_shots, make_pairs, shared_part
+from augmint.pipeline.splits import ALL, TEST_ROWS, Rows, choose_shots, deal, make_pairs, share_of, shared_part, stripe
 
 
 def rows_of(counts, groups=None, tests=None):
@@ -130,9 +130,71 @@ def test_groups_that_cannot_be_split_are_refused(groups):
     assert caught.value.code == "few-groups"
 
 
-def test_one_class_is_refused():
-    with pytest.raises(DataError, match="1 class"):
-        make_pairs(rows_of((20, 0)), 5, 5, 0)
+@pytest.mark.parametrize(
+    "spec", ["ab|cd", "ab|ab|c", "abc|de", "ab|cd|ef", "abcdefgh|ijkl", "abc|bcd|cda|e", "ab|cd|efghij|k"]
+)
+def test_every_class_of_two_groups_is_tested_and_nothing_unlearned_is(spec):
+    classes = spec.split("|")
+    groups = np.concatenate([np.repeat(list(own), 10) for own in classes])
+    rows = rows_of([10 * len(own) for own in classes], groups=groups)
+    for shots in (ALL, 5):
+        pairs = make_pairs(rows, shots, 10, 0)
+        check(rows, pairs)
+        tested = np.sum([counts_of(rows, pair.test) for pair in pairs.pairs], axis=0)
+        assert ((tested > 0) == [len(own) > 1 for own in classes]).all()
+        for pair in pairs.pairs:
+            assert set(rows.labels[pair.test]) <= set(rows.labels[pair.train])
+            assert len(set(rows.labels[pair.test])) > 1
+
+
+def test_where_groups_are_tested_rows_are_capped_in_every_class_alike():
+    rows = rows_of((9000, 4500, 4500), groups=np.arange(18000) // 2)
+    pairs = make_pairs(rows, 5, 6, 0)
+    assert pairs.scheme == "disjoint"
+    for pair in pairs.pairs:
+        counts = counts_of(rows, pair.test)
+        assert sum(counts) <= TEST_ROWS and counts[0] == pytest.approx(sum(counts) / 2, rel=0.1)
+    again = make_pairs(rows_of((6000, 6000)), ALL, 5, 0)
+    assert again.scheme == "resampled" and all(len(pair.test) <= TEST_ROWS for pair in again.pairs)
+
+
+@pytest.mark.parametrize("counts", [(20, 0), (60,), (1, 1, 1), (2, 1, 1)])
+def test_too_little_to_split_is_refused(counts):
+    """One class, or classes of one row: nothing could be both learned and tested."""
+    for shots in (1, 5, ALL):
+        with pytest.raises(DataError, match="class") as caught:
+            make_pairs(rows_of(counts), shots, 5, 0)
+        assert caught.value.code == "one-class"
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_share_of_the_rows_has_every_class(grouped):
+    rows = rows_of((4000, 5000, 6, 1), groups=np.arange(9007) // 2 if grouped else None)
+    for seed in range(5):
+        part = share_of(rows, np.arange(9007), 900, np.random.default_rng(seed))
+        counts = counts_of(rows, part)
+        assert counts[0] == pytest.approx(400, abs=3) and counts[1] == pytest.approx(500, abs=3)
+        assert counts[2] >= 4 and counts[3] == 1 and len(np.unique(part)) == len(part)
+        rest = np.setdiff1d(np.arange(9007), part)
+        assert not set(rows.units[part]) & set(rows.units[rest])
+    assert np.array_equal(share_of(rows, np.arange(5), 9, np.random.default_rng(0)), np.arange(5))
+
+
+def test_a_stripe_of_test_rows_keeps_groups_and_every_row_is_in_one():
+    rows = rows_of((10, 10), groups=["a", "a", "b", "c", "c", "d", "d", "d", "e", "f"] * 2)
+    parts = [stripe(rows, np.arange(20), index, 4) for index in range(4)]
+    assert sorted(np.concatenate(parts)) == list(range(20))
+    assert parts[0].tolist() == [0, 1, 8, 10, 11, 18]  # a and e, the first and the fifth
+    alone = rows_of((10, 10))
+    assert stripe(alone, np.arange(20), 1, 3).tolist() == list(range(1, 20, 3))
+
+
+@given(st.integers(0, 50))
+@settings(max_examples=20, deadline=None)
+def test_a_class_of_few_rows_may_be_in_any_fold(seed):
+    rows = rows_of((40, 40, 3))
+    folds = [deal(rows, np.arange(83), 5, np.random.default_rng((seed, i)))[-3:] for i in range(60)]
+    assert set(np.ravel(folds)) == set(range(5)) and all(len(set(own)) == 3 for own in folds)
 
 
 def test_the_seed_alone_decides():

@@ -154,6 +154,34 @@ def test_another_search_in_the_folder_is_refused(data, tmp_path, true_rows) -> N
         searched(data, tmp_path / "o", Tuning(**{**vars(SMALL), "margin": 0.02}))
 
 
+def test_a_control_that_cannot_be_made_is_left_out(data, tmp_path, true_rows, monkeypatch) -> None:
+    made = Workshop.children
+
+    def mint(shop: Workshop, arm: Arm, fold: Fold, seed: int) -> Children:
+        if arm.name == "interpolation":  # a part of the equal mixture
+            raise ModelError("no weights", expected="weights", do="fetch them", code="weights")
+        return made(shop, arm, fold, seed)
+
+    monkeypatch.setattr(Workshop, "children", mint)
+    found = searched(data, tmp_path / "o")
+    assert not found.plan.abstained
+    assert "equal mixture" not in [row["name"] for row in found.facts["proof"]["controls"]]
+
+
+def test_a_candidate_that_cannot_be_made_for_the_proof_abstains(data, tmp_path, true_rows, monkeypatch) -> None:
+    made = Workshop.children
+
+    def mint(shop: Workshop, arm: Arm, fold: Fold, seed: int) -> Children:
+        if len(true_rows) >= SMALL.trials:
+            raise ModelError("no weights", expected="weights", do="fetch them", code="weights")
+        return made(shop, arm, fold, seed)
+
+    monkeypatch.setattr(Workshop, "children", mint)
+    found = searched(data, tmp_path / "o")
+    assert found.plan.abstained and "could not be made for the proof: no weights" in found.reason
+    assert len(found.facts["trials"]) == SMALL.trials
+
+
 class Clock:
     """Ten seconds pass whenever somebody looks."""
 
@@ -207,6 +235,17 @@ def test_a_run_that_ships_can_be_replayed_and_repeated(data, tmp_path, true_rows
     assert true_rows and fresh.made == result.made
 
 
+def test_auto_goes_on_with_a_search_that_the_time_cut(data, tmp_path, true_rows) -> None:
+    out, short = tmp_path / "o", Tuning(**{**vars(SMALL), "seconds": 0.0})
+    first = augment(data, out, method="auto", size=64, gates=[], tuning=short)
+    assert first.abstained and "time was up" in first.tuned and not true_rows
+    again = augment(data, out, method="auto", size=64, gates=[], tuning=SMALL)
+    assert not again.abstained and sum(again.made.values()) > 0 and verify(out).problems == ()
+    true_rows.clear()
+    last = augment(data, out, method="auto", size=64, gates=[], tuning=short)  # settled now, however little time
+    assert last.made == again.made and not true_rows
+
+
 def test_few_rows_cannot_be_validated(tmp_path) -> None:
     few = written(tmp_path / "few", 1)
     found = searched(few, tmp_path / "o")
@@ -214,8 +253,8 @@ def test_few_rows_cannot_be_validated(tmp_path) -> None:
 
 
 def test_only_so_many_rows_are_searched_with(data, tmp_path, wrong_rows) -> None:
-    found = searched(data, tmp_path / "o", Tuning(**{**vars(SMALL), "most_rows": 12, "trials": 1}))
-    assert 10 <= found.facts["rows"] <= 12
+    found = searched(data, tmp_path / "o", Tuning(**{**vars(SMALL), "most_rows": 20, "trials": 1}))
+    assert found.facts["rows"] == 20
 
 
 def test_without_optuna_the_extra_is_named(data, tmp_path, monkeypatch) -> None:
@@ -231,6 +270,7 @@ def test_without_optuna_the_extra_is_named(data, tmp_path, monkeypatch) -> None:
         ({"method_options": {"strength": 1}}, "method_options"),
         ({"synthetic_only": True}, "synthetic_only"),
         ({"factor": 5.0}, "factor"),
+        ({"factor": 2.0}, "factor"),
     ],
 )
 def test_auto_settles_these(values, word) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from augmint.cli.show import Console, console_of, show_page
-from augmint.cli.tuning import tuning_of
+from augmint.cli.tuning import SEARCH_FLAGS, tuning_of
 from augmint.core.errors import UsageError
 from augmint.formats import detect
 from augmint.pipeline.augment import Execution, Result
@@ -73,7 +73,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_auto(args: argparse.Namespace, plan: Plan) -> None:
-    """Flags that have no place beside a search."""
+    """Flags that have no place beside a search, or without one."""
+    searching = [f"--{name}" for name in SEARCH_FLAGS if getattr(args, name) not in (None, "")]
+    if plan.method != AUTO and searching:
+        raise UsageError(
+            f"{', '.join(searching)} with method {plan.method!r}",
+            expected="--method auto, which searches",
+            do="leave them out, or use --method auto",
+            code="auto",
+        )
     if plan.method == AUTO and args.dry_run:
         raise UsageError(
             "--dry-run with --method auto",

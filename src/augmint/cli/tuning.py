@@ -20,6 +20,9 @@ from augmint.pipeline.tuning import tune as search
 _PLAN_FLAGS = ("strategy", "judge", "label", "group", "text", "spans", "size", "seed")
 _SHOWN = 10
 
+SEARCH_FLAGS = ("trials", "time", "student", "margin", "updates")
+"""Of the command line, those that `tuning_of` reads."""
+
 
 def tune(args: argparse.Namespace) -> int:
     """``augmint tune``."""

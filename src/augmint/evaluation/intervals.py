@@ -33,6 +33,9 @@ EXACT_PAIRS = 14
 FLIPS = 9999
 """Random sign flips beyond that."""
 
+EQUAL = 1e-8, 1e-6
+"""Standard error, and its share of the mean, at which differences are equal: scores are kept to nine places."""
+
 
 @dataclass(frozen=True)
 class Lift:
@@ -139,10 +142,13 @@ def paired_rows(table: npt.ArrayLike, *, ratio: float = 0.0, level: float = 0.95
 
 
 def _student(delta: F64, variance: float, freedom: float, p_flip: float, level: float) -> Lift:
-    """Interval and test of Student; where all differences are equal, the sign flips have to do."""
+    """Interval and test of Student; where all differences are equal, the sign flips have to do, if they are valid."""
     mean, error = float(delta.mean()), float(np.sqrt(variance))
     reach = float(stats.t.ppf(0.5 + 0.5 * level, freedom)) * error
-    p = float(2.0 * stats.t.sf(abs(mean) / error, freedom)) if error > 0 else sign_flip(delta)
+    if error <= max(EQUAL[0], EQUAL[1] * abs(mean)):
+        p = 1.0 if np.isnan(p_flip) else p_flip
+    else:
+        p = float(2.0 * stats.t.sf(abs(mean) / error, freedom))
     return Lift(mean, mean - reach, mean + reach, p, p_flip, p, len(delta), level)
 
 
@@ -158,6 +164,23 @@ def by_split(differences: npt.ArrayLike, split: npt.NDArray[Any]) -> F64:
     delta = _finite(differences)
     names, at = np.unique(split, return_inverse=True)
     return np.asarray(np.bincount(at, weights=delta, minlength=len(names)) / np.bincount(at), dtype=np.float64)
+
+
+def by_unit(table: npt.ArrayLike, units: npt.NDArray[Any]) -> F64:
+    r"""(J, U) from (J, R): rows of one patient are one piece of evidence. The mean of each pair stays what it was.
+
+    .. math:: v_{ju} = \bar x_j + \frac{U n_u}{R}\,(\bar x_{ju} - \bar x_j)
+
+    with the mean of a pair over its R rows and over the n_u rows of a unit (a ratio estimate, linearised: Cochran 1977,
+    Sampling Techniques, 6.4); where every row is a unit of its own, the table itself.
+    """
+    cells = np.asarray(table, dtype=np.float64)
+    names, at = np.unique(units, return_inverse=True)
+    if len(names) == cells.shape[1]:
+        return cells
+    mean = cells.mean(axis=1, keepdims=True)
+    sums = np.stack([np.bincount(at, weights=row) for row in cells - mean])
+    return np.asarray(mean + sums * (len(names) / cells.shape[1]))
 
 
 def sign_flip(differences: npt.ArrayLike, *, seed: int = 0) -> float:

@@ -25,18 +25,19 @@ from augmint.core.version import __version__
 from augmint.engine import Local
 from augmint.models import get_card
 from augmint.pipeline.arms import NONE, Arm, parse_arms
-from augmint.pipeline.lift_data import LiftData, data_of_arrays, read_data
+from augmint.pipeline.lift_arrays import data_of_arrays
+from augmint.pipeline.lift_data import LiftData, read_data
 from augmint.pipeline.lift_pairs import MakeMeasurer, PairJob, pair_path
 from augmint.pipeline.lift_plan import LiftPlan, shots_name
 from augmint.pipeline.lift_table import cell_facts, conclusion, lifts_of, read_cell, transfers
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest
-from augmint.pipeline.modality import MEDIA
+from augmint.pipeline.modality import MEDIA, default_model
 from augmint.pipeline.neutral import pool_path
 from augmint.pipeline.output import check_folder, opened
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.sources import Inputs
-from augmint.pipeline.splits import ALL, Pairs, choose_shots, make_pairs
+from augmint.pipeline.splits import ALL, Pairs, choose_shots, make_pairs, stripe
 
 OURS = ("cells", "lift.json", "report", ".augmint")
 """Names at the top of the folder; ``fresh`` removes these and nothing else."""
@@ -158,7 +159,15 @@ def seconds_of(budget: str | float) -> float:
 
 
 def _data(data: Any, pool: Any, options: ReadOptions, group: Any, progress: Progress) -> LiftData:
-    if isinstance(data, str | Path):
+    on_disk = isinstance(data, str | Path)
+    if not isinstance(group, str | None) if on_disk else isinstance(group, str) and group:
+        raise UsageError(
+            f"group of type {type(group).__name__} with data of type {type(data).__name__}",
+            expected="the name of a column for data on disk, an array (n,) for arrays",
+            do="correct group=",
+            code="group",
+        )
+    if on_disk:
         return read_data(Path(data), options, pool_path(pool) if pool else None, progress)
     x, y = data
     return data_of_arrays(x, y, None if isinstance(group, str) else group, pool)
@@ -183,8 +192,8 @@ def _words(words: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _shots(shots: str | int | Sequence[int], data: LiftData) -> tuple[int, ...]:
-    if isinstance(shots, int):
-        return (shots,)
+    if isinstance(shots, int | np.integer):
+        return (int(shots),)
     if not shots:
         return (choose_shots(data.rows),)
     words = shots.split(",") if isinstance(shots, str) else [str(number) for number in shots]
@@ -248,11 +257,24 @@ class _Run:
         facts = {"augmint": __version__, "data": self.data.digest, "classes": list(self.data.classes)}
         return {"command": "evaluate", **self.plan.as_dict(), **facts, "models": weights}
 
+    def settings(self) -> dict[str, Any]:
+        """What is not as it is where nothing is said, by its flag."""
+        plan, data, judge = self.plan, self.data, MEDIA[self.data.modality].judge
+        usual = {"seed": LiftPlan.seed, "space": LiftPlan.space, "size": data.size, "judge": judge, "encoder": judge}
+        found: dict[str, Any] = {key: getattr(plan, key) for key, value in usual.items() if getattr(plan, key) != value}
+        if plan.gates != LiftPlan.gates:
+            found["gate"] = list(plan.gates) or ["none"]
+        models = [
+            arm.model for arm in plan.arms if arm.method and arm.model != default_model(arm.method, data.modality)
+        ]
+        return {**({"model": models[0]} if models else {}), **found, **data.columns}
+
     def _jobs(self, manifest: Manifest, shots: int, pairs: Pairs) -> Iterator[PairJob]:
         """Pairs that lack the result of a student."""
         for index, pair in enumerate(pairs.pairs):
             lacking = [s for s in self.plan.students if not pair_path(manifest, s, shots, index).exists()]
-            own = np.arange(index, len(pair.test), len(pairs.pairs)) if pairs.scheme == "shared test" else None
+            shared = pairs.scheme == "shared test"
+            own = stripe(self.data.rows, pair.test, index, len(pairs.pairs)) if shared else None
             if lacking:
                 yield PairJob(shots, index, pair, own, tuple(lacking))
 
@@ -282,6 +304,8 @@ class _Run:
                 f"{named}: {len(pairs.pairs)} pairs ({pairs.scheme}), "
                 f"{len(first.train)} to train on and {len(first.test)} to test on in each"
             )
+            if pairs.scheme == "shared test" and len(np.unique(self.data.rows.units[first.test])) == 1:
+                self.progress.say("warning: the test part is one group, which tells nothing of others: no intervals")
             self._tell_few(shots, np.bincount(self.data.rows.labels[first.train], minlength=len(self.data.classes)))
         fits = sum(len(job.students) for job in jobs) * len(self.plan.arms)
         budget = self.plan.budget
@@ -315,6 +339,8 @@ class _Run:
             "shots": [shots_name(shots) for shots in plan.shots],
             "arms": plan.as_dict()["arms"],
             "budget": dataclasses.asdict(plan.budget),
+            "settings": self.settings(),
+            "pool": self.data.pool is not None,
             "cells": [cell_facts(cell, names) for cell in found],
             "transfer": transfers(found, names, plan.metric),
             "machine": machine_facts(),

@@ -19,6 +19,23 @@ def join_groups(groups: Iterable[str]) -> str:
     return JOINT.join(sorted({part for group in groups for part in group.split(JOINT) if part}))
 
 
+def joined_groups(groups: Iterable[str]) -> dict[str, str]:
+    """A name for each group, the same for those that a row of several (a child of an earlier run) has joined."""
+    of: dict[str, str] = {}
+
+    def root(part: str) -> str:
+        while of.setdefault(part, part) != part:
+            part = of[part]
+        return part
+
+    names = set(groups)
+    for name in sorted(names):
+        first, *others = name.split(JOINT)
+        for other in others:
+            of[root(other)] = root(first)
+    return {name: root(name.split(JOINT)[0]) for name in names}
+
+
 def check_groups(entries: Sequence[Entry], heldout: Sequence[Entry] = ()) -> None:
     """Refuse data in which a group is in two splits, or in the data and in what is held out.
 

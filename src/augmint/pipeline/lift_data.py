@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from augmint.core.protocols import Format, Modality
 from augmint.core.types import Entry, ReadOptions, Sample
 from augmint.formats import TABLE as FORMATS
 from augmint.formats import detect
-from augmint.pipeline.groups import check_groups
+from augmint.pipeline.finished import Finished
+from augmint.pipeline.groups import check_groups, joined_groups
 from augmint.pipeline.manifest import dump_json, sha256
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.setup import check_training, image_size
@@ -101,6 +102,7 @@ class LiftData:
         digest: of all contents, labels and groups, and of the pool.
         warnings: what the user should know.
         modality: of the samples; rows count as images, whose methods suit them.
+        columns: that were named: label, group, text, spans.
     """
 
     name: str
@@ -113,6 +115,7 @@ class LiftData:
     digest: str
     warnings: tuple[str, ...] = ()
     modality: Modality = "image"
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_data(
@@ -124,13 +127,16 @@ def read_data(
     measured (``measured=False``), only the training part is opened.
 
     Raises:
-        DataError: it cannot be read, has no labels, fewer than two classes, or a group in two splits.
+        DataError: it cannot be read, has no labels, fewer than two classes, or a group in two splits; or its rows
+            would be split and some are children of others.
     """
     reader = detect(path)
     listing = reader.scan(path, options)
     check_groups(listing.entries)
     splits = {entry.split for entry in listing.entries}
     part = next((name for name in ("test", "val") if name in splits and measured), "")
+    if not part:
+        _refuse_children(path)
     wanted = tuple(entry for entry in listing.entries if entry.split in ("train", part))
     check_training(path, tuple(entry for entry in wanted if entry.split == "train"))
     labelled = tuple(entry for entry in wanted if entry.target is not None)
@@ -148,62 +154,31 @@ def read_data(
     digest = sha256(dump_json([contents, picked]).encode())
     size = image_size(reader, good) if reader.modality == "image" else 0
     shelf, rows = Shelf(good, format_name(reader)), rows_of(good, listing.classes)
-    facts_of_all = (found, False, size, digest, tuple(warnings), reader.modality)
+    columns = {key: own for key in ("label", "group", "text", "spans") if (own := getattr(options, key))}
+    facts_of_all = (found, False, size, digest, tuple(warnings), reader.modality, columns)
     return LiftData(str(path), shelf, rows, listing.classes, *facts_of_all)
 
 
+def _refuse_children(path: Path) -> None:
+    """Children beside their parents cannot be split: a student would be tested on what it learned."""
+    for out in (path, path.parent):
+        if Finished.is_at(out) and next(Finished(out).children(), None) is not None:
+            raise DataError(
+                f"{path}: the output of a run, with minted samples among the real ones",
+                expected="real samples, or a test part of its own: children of test rows would be learned from",
+                do=f"give the data set that the run was made from: {Finished(out).facts['data']}",
+                code="minted-data",
+            )
+
+
 def rows_of(entries: Sequence[Entry] | Sequence[Sample], classes: Sequence[str]) -> Rows:
-    """Labels, groups and parts of labelled samples."""
+    """Labels, groups and parts of labelled samples; groups that a row of several has joined are one."""
     place = {name: i for i, name in enumerate(classes)}
     labels = np.array([place[str(entry.target)] for entry in entries], np.int64)
-    units = np.array([f"group {e.group}" if e.group else f"row {e.id}" for e in entries], np.str_)
+    root = joined_groups(entry.group for entry in entries)
+    units = np.array([f"group {root[e.group]}" if e.group else f"row {e.id}" for e in entries], np.str_)
     test = np.array([entry.split != "train" for entry in entries], np.bool_)
     return Rows(labels, units, test, len(classes))
-
-
-def data_of_arrays(
-    x: npt.ArrayLike, y: npt.ArrayLike, groups: npt.ArrayLike | None = None, pool: npt.ArrayLike | None = None
-) -> LiftData:
-    """Rows (n, d) of features, or pictures (n, H, W) or (n, H, W, C) of uint8, and their labels (n,).
-
-    Args:
-        x: rows or pictures.
-        y: classes, as numbers or strings.
-        groups: (n,) rows that belong together.
-        pool: unlabelled ones of the same kind; those equal to one of ``x`` are left out.
-    """
-    content, labels = np.asarray(x), np.asarray(y)
-    if content.ndim < 2 or len(content) != len(labels) or labels.ndim != 1:
-        raise DataError(
-            f"x of shape {content.shape}, y of shape {labels.shape}",
-            expected="x (n, d) features or (n, H, W[, C]) pictures, and y (n,)",
-            do="check the arrays",
-            code="shape",
-        )
-    names = [""] * len(labels) if groups is None else [str(name) for name in np.asarray(groups)]
-    classes = tuple(str(name) for name in np.unique(labels))
-    flat = content.ndim == 2
-    samples = tuple(
-        Sample(f"{i:06d}", row.astype(np.float32) if flat else row, str(label), name)
-        for i, (row, label, name) in enumerate(zip(content, labels, names, strict=True))
-    )
-    spare = None if pool is None else _fresh(np.asarray(pool), content, flat)
-    words = [repr(content.shape), *map(str, labels), *names]
-    spare_bytes = b"" if spare is None else b"".join(np.asarray(s.content).tobytes() for s in spare.samples)
-    digest = sha256(b"\0".join([content.tobytes(), spare_bytes, *(word.encode() for word in words)]))
-    size = 0 if flat else 128
-    return LiftData("arrays", InMemory(samples), rows_of(samples, classes), classes, spare, flat, size, digest)
-
-
-def _fresh(pool: npt.NDArray[np.generic], known: npt.NDArray[np.generic], flat: bool) -> InMemory:
-    """The rows of a pool that are not among the known ones, each once."""
-    seen = {row.tobytes() for row in known.astype(pool.dtype)}
-    samples = []
-    for i, row in enumerate(pool):
-        if row.tobytes() not in seen:
-            seen.add(row.tobytes())
-            samples.append(Sample(f"{i:06d}", row.astype(np.float32) if flat else row))
-    return InMemory(tuple(samples))
 
 
 def _read_pool(path: Path, text: str, known: set[str], progress: Progress) -> tuple[Shelf, list[str], list[str]]:

@@ -32,7 +32,8 @@ def read_lift(path: Path) -> LiftFacts:
         cells = tuple(_cell(row) for row in facts["cells"])
         transfer = tuple(Transfer(row["arm"], str(row["shots"]), row["headline"]) for row in facts.get("transfer", ()))
         methods = tuple(dict.fromkeys(arm["method"] for arm in facts.get("arms", ()) if arm["method"]))
-        return LiftFacts(facts["metric"], _budget(facts.get("budget", {})), cells, transfer, methods)
+        budget, data = _budget(facts.get("budget", {})), str(facts.get("data", ""))
+        return LiftFacts(facts["metric"], budget, cells, transfer, methods, data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _not_ours(path, f"{type(error).__name__}: {error}", f"a lift.json of version {VERSION}") from error
 

@@ -152,7 +152,7 @@ def measured(probability: F32, labels: I64, own: I64 | None) -> dict[str, Any]:
         hits = row_scores("accuracy", probability, labels)
         facts["hits"] = "".join("1" if hit else "0" for hit in hits)
         facts["log_likelihood"] = [round(float(v), 4) for v in row_scores("log_loss", probability, labels)]
-        part = scores(probability[own], labels[own])
+        part = scores(probability[own], labels[own]) if len(own) else dict.fromkeys(METRICS, np.nan)
         facts["own"] = _plain({name: part[name] for name, metric in METRICS.items() if not metric.by_row})
     return facts
 

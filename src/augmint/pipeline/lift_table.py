@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augmint.evaluation.intervals import Lift, family, paired, paired_rows
+from augmint.evaluation.intervals import Lift, by_unit, family, paired, paired_rows
 from augmint.evaluation.metrics import METRICS, balancing
 from augmint.evaluation.transfer import transfer_fraction
 from augmint.pipeline.arms import NONE
@@ -35,6 +35,7 @@ class Cell:
         done: positions of the pairs that have a result.
         found: for each of these the facts of every arm.
         labels: (n,) classes of the test rows where all pairs have the same, else None.
+        units: (n,) their groups.
         classes: names.
     """
 
@@ -44,6 +45,7 @@ class Cell:
     done: tuple[int, ...]
     found: tuple[Facts, ...]
     labels: npt.NDArray[np.int64] | None
+    units: npt.NDArray[np.str_] | None
     classes: tuple[str, ...]
 
     @property
@@ -64,8 +66,9 @@ def read_cell(manifest: Manifest, data: LiftData, student: str, shots: int, pair
     files = {i: pair_path(manifest, student, shots, i) for i in range(len(pairs.pairs))}
     found = {i: json.loads(path.read_bytes())["arms"] for i, path in files.items() if path.exists()}
     shared = pairs.scheme == "shared test"
-    labels = data.rows.labels[pairs.pairs[0].test] if shared else None
-    return Cell(student, shots, pairs, tuple(found), tuple(found.values()), labels, data.classes)
+    test = pairs.pairs[0].test
+    labels, units = (data.rows.labels[test], data.rows.units[test]) if shared else (None, None)
+    return Cell(student, shots, pairs, tuple(found), tuple(found.values()), labels, units, data.classes)
 
 
 def lifts_of(cell: Cell, arms: Sequence[str], metric: str) -> dict[str, Lift]:
@@ -77,14 +80,19 @@ def lifts_of(cell: Cell, arms: Sequence[str], metric: str) -> dict[str, Lift]:
 def lift_of(cell: Cell, arm: str, metric: str) -> Lift | None:
     """The lift of one arm; larger is better, so that a smaller loss is a positive lift."""
     delta = numbers_of(cell, arm, metric) - numbers_of(cell, NONE.name, metric)
-    known = delta[np.isfinite(delta.reshape(len(delta), -1)).all(axis=1)]
+    known = delta[_finite(delta)]
     return interval_of(cell, metric)(known) if len(known) else None
 
 
 def numbers_of(cell: Cell, arm: str, metric: str) -> F64:
-    """(J,) scores of the pairs, or (J, R) of each test row where all pairs met the same; larger is better."""
+    """(J,) scores of the pairs, or (J, U) of each group of test rows where all pairs met the same; larger is better.
+
+    (1,) where the test rows are of one group: pairs tell nothing of the next one.
+    """
     if _by_row(cell, metric):
-        return np.stack([row_values(pair[arm], metric, cell) for pair in cell.found])
+        assert cell.units is not None
+        found = by_unit(np.stack([row_values(pair[arm], metric, cell) for pair in cell.found]), cell.units)
+        return found if found.shape[1] > 1 else np.asarray(found.mean(axis=0))
     own = "own" if cell.labels is not None and not METRICS[metric].by_row else "scores"
     values = np.array([pair[arm][own][metric] for pair in cell.found], np.float64)
     return values if METRICS[metric].larger else -values
@@ -92,12 +100,18 @@ def numbers_of(cell: Cell, arm: str, metric: str) -> F64:
 
 def interval_of(cell: Cell, metric: str) -> Callable[[F64], Lift]:
     """The interval of paired differences that suits the pairs of a cell."""
-    return partial(paired_rows if _by_row(cell, metric) else paired, ratio=cell.pairs.ratio)
+    rows = _by_row(cell, metric) and len(np.unique(cell.units)) > 1  # type: ignore[arg-type]
+    return partial(paired_rows if rows else paired, ratio=cell.pairs.ratio)
 
 
 def _by_row(cell: Cell, metric: str) -> bool:
     """Whether every pair met the same test rows, which are a sample, too."""
     return cell.labels is not None and METRICS[metric].by_row and len(cell.found) > 1
+
+
+def _finite(values: F64) -> npt.NDArray[np.bool_]:
+    """(J,) pairs whose numbers all are."""
+    return np.asarray(np.isfinite(values.reshape(len(values), -1)).all(axis=1))
 
 
 def row_values(facts: Facts, metric: str, cell: Cell) -> F64:
@@ -154,15 +168,21 @@ def transfers(cells: Sequence[Cell], arms: Sequence[str], metric: str) -> list[d
         both = sorted({*cell.done} & {*probe.done})
         scratch, probe = (one.only(both) for one in (cell, probe))
         for name in arms:
-            if both and name != NONE.name:
-                found.append({"shots": shots_name(shots), "arm": name, **transfer_of(scratch, probe, name, metric)})
+            facts = transfer_of(scratch, probe, name, metric) if both and name != NONE.name else None
+            if facts is not None:
+                found.append({"shots": shots_name(shots), "arm": name, **facts})
     return found
 
 
-def transfer_of(scratch: Cell, probe: Cell, arm: str, metric: str) -> dict[str, Any]:
-    """The share of the gap as it stands in lift.json."""
-    plain, minted = (numbers_of(scratch, name, metric) for name in (NONE.name, arm))
-    transfer = transfer_fraction(plain, minted, numbers_of(probe, NONE.name, metric), interval_of(scratch, metric))
+def transfer_of(scratch: Cell, probe: Cell, arm: str, metric: str) -> dict[str, Any] | None:
+    """The share of the gap as it stands in lift.json; None where no pair has all three numbers."""
+    own = [(scratch, NONE.name), (scratch, arm), (probe, NONE.name)]
+    values = [numbers_of(cell, name, metric) for cell, name in own]
+    known = np.logical_and.reduce([_finite(numbers) for numbers in values])
+    if not known.any():
+        return None
+    plain, minted, most = (numbers[known] for numbers in values)
+    transfer = transfer_fraction(plain, minted, most, interval_of(scratch, metric))
     ends = {name: finite(getattr(transfer, name)) for name in ("fraction", "low", "high", "gap")}
     return {**ends, "pairs": transfer.pairs, "note": transfer.note, "headline": transfer.headline()}
 

@@ -51,13 +51,13 @@ def check_folder(out: Path, inputs: Inputs) -> None:
         )
 
 
-def remove_earlier(out: Path, names: Sequence[str] = OURS) -> None:
-    """Remove what an earlier run wrote, but for the lock we hold."""
+def remove_earlier(out: Path, names: Sequence[str] = OURS, keep: str = "") -> None:
+    """Remove what an earlier run wrote, but for the lock we hold and ``keep`` in its state folder."""
     for name in names:
         target = out / name
         if name == ".augmint":
             for inner in target.iterdir():
-                if inner.name != "lock":
+                if inner.name not in ("lock", keep):
                     shutil.rmtree(inner) if inner.is_dir() else inner.unlink()
         elif target.is_dir():
             shutil.rmtree(target)

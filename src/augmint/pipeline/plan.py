@@ -250,14 +250,14 @@ def make_plan(values: Mapping[str, Any], *, where: Mapping[str, str] | None = No
         with _at(places, key):
             _check_range(key, value)
     plan = Plan(**clean)
-    _check_names(plan, places)
+    _check_names(plan, places, "factor" in clean)
     return plan
 
 
-def _check_names(plan: Plan, places: Mapping[str, str]) -> None:
-    """The method and the gates exist and take their options."""
+def _check_names(plan: Plan, places: Mapping[str, str], counted: bool) -> None:
+    """The method and the gates exist and take their options; ``counted``: a factor was given."""
     if plan.method == AUTO:
-        _check_auto(plan)
+        _check_auto(plan, counted)
     else:
         with _at(places, "method"):
             family(plan.method)
@@ -272,10 +272,10 @@ def _check_names(plan: Plan, places: Mapping[str, str]) -> None:
             plan.gate(name)
 
 
-def _check_auto(plan: Plan) -> None:
+def _check_auto(plan: Plan, counted: bool) -> None:
     """What a search settles cannot be set, and originals must be written should it abstain."""
     set_ = [name for name in ("method_options", "then", "synthetic_only") if getattr(plan, name)]
-    set_ += ["factor"] if plan.factor != Plan.factor else []
+    set_ += ["factor"] if counted else []
     if set_:
         raise UsageError(
             f"method auto with {', '.join(set_)}",

@@ -76,5 +76,10 @@ def evaluate_commands(out: Path) -> tuple[tuple[str, str], ...]:
         "metric": facts["metric"],
         **{key: str(value) for key, value in facts["budget"].items()},
     }
+    settings = {
+        key: value if isinstance(value, list) else [str(value)] for key, value in facts.get("settings", {}).items()
+    }
     words = [word for key, value in flags.items() if value for word in (f"--{key}", value)]
-    return (("The lift again:", f"augmint evaluate DATA -o LIFT {shlex.join(words)}"),)
+    words += [word for key, values in settings.items() for value in values for word in (f"--{key}", value)]
+    pool = " --pool POOL" if facts.get("pool") else ""
+    return (("The lift again:", f"augmint evaluate DATA -o LIFT{pool} {shlex.join(words)}"),)

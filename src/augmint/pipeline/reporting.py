@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from augmint.core.errors import DataError
+from augmint.core.errors import DataError, UsageError
 from augmint.core.version import __version__
 from augmint.pipeline.figures import renewed
 from augmint.pipeline.films import films_of
@@ -49,6 +49,7 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
 
     Raises:
         DataError: neither is there, or the lift was measured on other classes than the run's.
+        UsageError: a lift for a folder that has its own.
     """
     root = Path(out)
     if not Finished.is_at(root) and not (root / "lift.json").is_file():
@@ -69,6 +70,7 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
     with manifest.lock():
         manifest.open()
         if lift is not None:
+            _refuse_own_lift(root)
             source = Path(lift) / "lift.json"
             measured = read_lift(source)  # refused before it is copied
             if Finished.is_at(root):
@@ -79,6 +81,16 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
             if judge != "none":
                 write_scores(manifest, shared=judge == "shared")
         return write_report(manifest)
+
+
+def _refuse_own_lift(root: Path) -> None:
+    if (root / "lift.json").is_file():
+        raise UsageError(
+            f"--lift for {root}, which has a lift of its own",
+            expected="the folder of a run",
+            do="leave out --lift, or name the run",
+            code="own-lift",
+        )
 
 
 def _refuse_other_classes(lift: LiftFacts, run: Finished, source: Path) -> None:
@@ -105,7 +117,7 @@ def write_report(manifest: Manifest) -> Written:
     if run is not None:
         own = _renew_card(manifest)
         vouch(manifest, [*own, *(path for path in (PAGE, LIFT, SCORES) if (root / path).is_file())])
-    warnings = _other_method(facts.lift, run) if run else ()
+    warnings = _doubts(facts.lift, run) if run else ()
     return Written(root / PAGE, len(page), dict(facts.missing), warnings)
 
 
@@ -139,7 +151,7 @@ def _with_run(facts: Report, run: Finished) -> Report:
         facts,
         title=f"Report: {word}",
         summary=_summary(run, classes),
-        alarms=(*_alarms(run), *_other_method(facts.lift, run)),
+        alarms=(*_alarms(run), *_doubts(facts.lift, run)),
         classes=classes,
         strips=strips_of(run),
         strips_total=run.tally.made.total(),
@@ -186,12 +198,17 @@ def _alarms(run: Finished) -> tuple[str, ...]:
     return (*lines, *([f"{run.skipped} inputs could not be used; skipped.jsonl says why."] if run.skipped else []))
 
 
-def _other_method(lift: LiftFacts | None, run: Finished) -> tuple[str, ...]:
-    """That the lift says nothing of the method that made this set; nothing where it does."""
-    own = run.plan["method"]
-    if lift is None or not lift.methods or own in lift.methods or run.facts.get("abstained"):
+def _doubts(lift: LiftFacts | None, run: Finished) -> tuple[str, ...]:
+    """That the lift says nothing of the method that made this set, or may be of other data."""
+    if lift is None:
         return ()
-    return (f"The lift was measured for {', '.join(lift.methods)}; it says nothing of {own}, which made this set.",)
+    found, own, data = list[str](), run.plan["method"], str(run.facts.get("data", ""))
+    if lift.methods and own not in lift.methods and not run.facts.get("abstained"):
+        methods = ", ".join(lift.methods)
+        found.append(f"The lift was measured for {methods}; it says nothing of {own}, which made this set.")
+    if lift.data and data and Path(lift.data).name != Path(data).name:
+        found.append(f"The lift was measured on {lift.data}, this set was made from {data}: is that the same data set?")
+    return tuple(found)
 
 
 def _leak_words(run: Finished) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +16,11 @@ from augmint.pipeline.arms import Arm
 from augmint.pipeline.modality import MEDIA, default_model
 from augmint.pipeline.plan import DEFAULT_GATES, method_class
 
+PRESETS = ("light", "standard", *(("randaugment",) if find_spec("kornia") else ()))
+"""Of hand-made transforms, those that this installation has."""
+
 STRENGTHS: Mapping[str, Mapping[str, tuple[float, float] | tuple[str, ...]]] = {
-    "classic": {"preset": ("light", "standard", "randaugment")},
+    "classic": {"preset": PRESETS},
     "classic-text": {"preset": ("eda", "light", "heavy")},
     "density": {"strength": (0.25, 1.5)},
     "dropout": {"share": (0.05, 0.5)},

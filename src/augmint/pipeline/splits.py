@@ -36,6 +36,12 @@ FEWEST = 5
 TEST_ROWS = 2000
 """Most test rows of a pair; further ones would cost time and tell little."""
 
+FEW = 4
+"""Units of a class, if it has so many, in any part of the rows that stands for all of them."""
+
+TRIES = 8
+"""Deals of groups that are looked at for one where every class is learned and tested."""
+
 ALL = 0
 """In place of a number of shots: two thirds of the rows, classes as uneven as they are."""
 
@@ -108,9 +114,15 @@ def make_pairs(rows: Rows, shots: int, count: int, seed: int) -> Pairs:
     if rows.test.any():
         _refuse_crossing(rows)
         return maker.on_own_test()
-    if rows.grouped:
-        _refuse_few_groups(rows)
+    _refuse_few_groups(rows)
     return maker.disjoint() or maker.resampled()
+
+
+def stripe(rows: Rows, test: I64, index: int, count: int) -> I64:
+    """Places among these test rows that are scored on in one pair of ``count`` alone; rows of a group together."""
+    _, first, at = np.unique(rows.units[test], return_index=True, return_inverse=True)
+    turn = np.argsort(np.argsort(first))  # groups in the order of their first rows
+    return np.flatnonzero(turn[at] % count == index)
 
 
 def choose_shots(rows: Rows, count: int = 8) -> int:
@@ -175,19 +187,32 @@ class _Maker:
     def resampled(self) -> Pairs:
         every = np.arange(len(self.rows.labels))
         take = self.takes(every)
-        _refuse_no_class(take)
         made = []
         for j in range(self.count):
             if self.rows.grouped:
-                fold = self._folds(every, 3, "split", j)
-                train = self._first(every[fold < 2], take, "train", j)
-                test = self._some(every[fold == 2], len(train), j)
+                made.append(self._across_groups(every, take, j))
             else:
                 train = self._first(every, take, "train", j)
-                test = self._some(np.setdiff1d(every, train), len(train), j)
-            made.append(Pair(train, test))
+                made.append(Pair(train, self._some(np.setdiff1d(every, train), len(train), j)))
         ratio = float(np.mean([len(pair.test) / len(pair.train) for pair in made]))
         return Pairs("resampled", tuple(made), ratio)
+
+    def _across_groups(self, at: I64, take: I64, j: int) -> Pair:
+        """A third of the groups to test on, the others to train on; what these lack is not tested."""
+        able, best = int(np.count_nonzero(self.rows.units_of_class > 1)), (0, at[:0], at[:0])
+        for attempt in range(TRIES):
+            fold = self._folds(at, 3, "split", j, attempt)
+            train = self._first(at[fold > 0], take, "train", j)
+            labels = self.rows.labels[at]
+            test = at[(fold == 0) & np.isin(labels, self.rows.labels[train])]
+            tested = len(np.unique(self.rows.labels[test]))
+            best = max(best, (tested, train, test), key=lambda found: found[0])
+            if tested == able:
+                break
+        _, train, test = best
+        if not len(test):
+            raise _few_groups(self.rows, able)
+        return Pair(train, self._some(test, len(train), j))
 
     def _counts(self) -> Iterator[int]:
         """Numbers of disjoint pairs to try, the most first."""
@@ -221,9 +246,11 @@ class _Maker:
         for j in range(count):
             train = self._first(at[(fold == 3 * j) | (fold == 3 * j + 1)], self.takes(at), "groups", j)
             test = at[fold == 3 * j + 2]
-            if len(train) < self.shots * len(np.unique(self.rows.labels)) or 2 * len(test) < len(train):
+            classes = len(np.unique(self.rows.labels))
+            whole = len(train) == self.shots * classes and len(np.unique(self.rows.labels[test])) == classes
+            if not whole or 2 * len(test) < len(train):
                 return None
-            made.append(Pair(train, np.sort(test[:TEST_ROWS])))
+            made.append(Pair(train, self._part(test, TEST_ROWS, "capped", j)))
         return made
 
     def _folds(self, at: I64, folds: int, *address: str | int) -> I64:
@@ -241,25 +268,52 @@ class _Maker:
         return [mixed[self.rows.labels[mixed] == c] for c in range(self.rows.classes)]
 
     def _some(self, at: I64, trained: int, j: int) -> I64:
-        """Half as many rows as were trained on, each class in proportion and with one row at least."""
-        share = min(1.0, trained / 2 / max(1, len(at)))
-        own = self._by_class(at, "test", j)
+        """Half as many rows as were trained on."""
+        return self._part(at, min(trained / 2, TEST_ROWS), "test", j)
+
+    def _part(self, at: I64, most: float, *address: str | int) -> I64:
+        """About so many of these rows, each class in proportion and with one row at least."""
+        share = min(1.0, most / max(1, len(at)))
+        own = self._by_class(at, *address)
         return np.sort(np.concatenate([rows[: max(1, round(share * len(rows)))] for rows in own]))
 
 
 def deal(rows: Rows, at: I64, folds: int, rng: np.random.Generator) -> I64:
-    """(len(at),) fold of each of these rows, dealt class by class after a shuffle; units stay together."""
-    order = rng.permutation(len(at))
+    """(len(at),) fold of each of these rows, dealt class by class after a shuffle; units stay together.
+
+    The order of the classes and the first fold are drawn as well: a class of one or two units is in any fold.
+    """
+    order, place = rng.permutation(len(at)), rng.permutation(rows.classes)
     fold = np.empty(len(at), np.int64)
-    fold[order] = stratified_folds(rows.labels[at[order]], folds, rows.units[at[order]])
-    return fold
+    fold[order] = stratified_folds(place[rows.labels[at[order]]], folds, rows.units[at[order]])
+    return np.asarray((fold + rng.integers(folds)) % folds)
 
 
-def _refuse_no_class(take: I64) -> None:
-    if np.count_nonzero(take) < 2:
+def share_of(rows: Rows, at: I64, most: int, rng: np.random.Generator) -> I64:
+    """About ``most`` of these rows, in order: every class in proportion, but FEW units at least; units stay whole."""
+    if len(at) <= most:
+        return at
+    labels, units = rows.labels[at], rows.units[at]
+    names, unit = np.unique(units, return_inverse=True)
+    by_unit = np.split(np.argsort(unit, kind="stable"), np.cumsum(np.bincount(unit))[:-1])
+    counts = np.bincount(labels, minlength=rows.classes)
+    wanted = np.ceil(counts * (most / len(at)))
+    have, of_class, kept = np.zeros(rows.classes), np.zeros(rows.classes), np.zeros(len(names), np.bool_)
+    for row in rng.permutation(len(at)):
+        own, label = unit[row], labels[row]
+        if not kept[own] and (have[label] < wanted[label] or of_class[label] < FEW):
+            kept[own] = True
+            have += np.bincount(labels[by_unit[own]], minlength=rows.classes)
+            of_class[np.unique(labels[by_unit[own]])] += 1
+    return np.asarray(at[kept[unit]])
+
+
+def _refuse_no_class(take: I64 | Bool) -> None:
+    found = np.count_nonzero(take)
+    if found < 2:
         raise DataError(
-            f"{np.count_nonzero(take)} class with samples to train on",
-            expected="two classes or more, each with two samples or more, to measure a classifier",
+            f"{found} class{'' if found == 1 else 'es'} with enough samples to measure a classifier",
+            expected="two classes or more, each with two samples or more",
             do="add samples",
             code="one-class",
         )
@@ -267,14 +321,21 @@ def _refuse_no_class(take: I64) -> None:
 
 def _refuse_few_groups(rows: Rows) -> None:
     """Groups stay on one side, so three are needed, and two classes with two of them each."""
-    groups, able = len(np.unique(rows.units)), np.count_nonzero(rows.units_of_class > 1)
-    if groups < 3 or able < 2:
-        raise DataError(
-            f"{groups} groups, {able} of {rows.classes} classes with rows of two or more of them",
-            expected="three groups or more, and two classes that each have rows of two: a group is never on both sides",
-            do="name a finer --group column, add groups, or give the data set a test part of its own",
-            code="few-groups",
-        )
+    if not rows.grouped:
+        _refuse_no_class(rows.units_of_class > 1)
+        return
+    able = int(np.count_nonzero(rows.units_of_class > 1))
+    if len(np.unique(rows.units)) < 3 or able < 2:
+        raise _few_groups(rows, able)
+
+
+def _few_groups(rows: Rows, able: int) -> DataError:
+    return DataError(
+        f"{len(np.unique(rows.units))} groups, {able} of {rows.classes} classes with rows of two or more of them",
+        expected="three groups or more, and two classes that each have rows of two: a group is never on both sides",
+        do="name a finer --group column, add groups, or give the data set a test part of its own",
+        code="few-groups",
+    )
 
 
 def _refuse_crossing(rows: Rows) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from augmint.core.errors import UsageError
+from augmint.core.errors import AugmintError, UsageError
 from augmint.core.seeds import stream
 from augmint.core.types import I64, Budget, ReadOptions, TrainingSet
 from augmint.core.version import __version__
@@ -42,7 +42,7 @@ from augmint.pipeline.plan import Plan, make_plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.search import Trial, ranked, search
 from augmint.pipeline.search_space import Dice, SearchSpace
-from augmint.pipeline.splits import deal
+from augmint.pipeline.splits import deal, share_of
 from augmint.pipeline.tune import Scheme, prove
 from augmint.pipeline.validation import TimeUp, Validator, provable, too_few
 from augmint.pipeline.workshop import Workshop
@@ -66,7 +66,7 @@ class Tuning:
         methods: to search; () for those that fit in no time and suit the data.
         models: to search; () for the default of each method.
         budget: of every training of the student.
-        most_rows: training rows that are searched with; of more, a stratified part.
+        most_rows: training rows that are searched with, about; of more, a part with every class in it.
         scheme: folds and repeats.
         controls: whether a random candidate and an equal mixture are measured beside the best.
     """
@@ -138,7 +138,7 @@ def tune(
         pool: unlabelled samples of the same kind.
         device: of the models.
         fresh: throw away an earlier search in ``out``.
-        settled: take what an earlier search in ``out`` ended with, instead of going on with it.
+        settled: take what a finished search in ``out`` ended with, instead of going on with it.
         progress: receives stages and messages.
 
     Raises:
@@ -152,8 +152,12 @@ def tune(
     job = _Job(plan, found, tuning, Manifest(out), device, watcher, begin)
     with opened(job.manifest, job.identity(), fresh, OURS):
         earlier = out / "tune.json"
-        if settled and earlier.exists():
-            facts = json.loads(earlier.read_bytes())
+        facts: dict[str, Any] = (
+            json.loads(earlier.read_bytes()) if settled and earlier.exists() else {"finished": False}
+        )
+        if facts.get("finished", True):
+            if tuning.trials > facts["tuning"]["trials"]:
+                watcher.say(f"{facts['tuning']['trials']} trials settled it before; fresh (--fresh) searches again")
             return Tuned(make_plan(read_config(out / "config.yaml")[0]), facts["reason"], facts)
         return job.carry_out()
 
@@ -169,6 +173,7 @@ class _Job:
     device: str
     progress: Progress
     begin: float
+    finished: bool = True
 
     def __post_init__(self) -> None:
         tuning, data = self.tuning, self.data
@@ -213,9 +218,8 @@ class _Job:
         """The training part, or as many rows of it as are searched with, classes in their shares."""
         rows, most = self.data.rows, self.tuning.most_rows
         at = np.flatnonzero(~rows.test)
-        parts = math.ceil(len(at) / most)
-        if parts > 1:
-            at = at[deal(rows, at, parts, stream(self.plan.seed, "rows of the search")) == 0]
+        if len(at) > most:
+            at = share_of(rows, at, most, stream(self.plan.seed, "rows of the search"))
             self.progress.say(f"searching with {len(at)} of {int((~rows.test).sum())} training samples")
         pool = self.data.pool
         return Fold(self.data.shelf.take(at), self.data.classes, () if pool is None else pool.take(range(len(pool))))
@@ -269,6 +273,7 @@ class _Job:
         """What ships, why, and the proof."""
         good = ranked(list(trials))
         if not good:
+            self.finished = bool(trials)
             return None, trials[0].failed if trials else "the time was up before the first trial was done", {}
         arm, scheme = good[0].arm, self.tuning.scheme
         looks = self.looks(arm)
@@ -276,7 +281,10 @@ class _Job:
         try:
             verdict = prove(self.bench, arm, NONE, at, scheme.folds - 1, scheme, self.tuning.margin, looks=looks)
         except TimeUp:
+            self.finished = False
             return None, f"the time was up before {arm.name} was proved", {}
+        except AugmintError as error:
+            return None, f"{arm.name} could not be made for the proof: {error.got}", {}
         proof = {"name": arm.name, "looks": looks, **asdict(verdict), "controls": self.controls(arm, at)}
         return (arm if verdict.ship else None), f"{arm.name}: {verdict.reason}", proof
 
@@ -297,7 +305,12 @@ class _Job:
         with contextlib.suppress(TimeUp):
             without = self.bench.out_of_fold(NONE, at, folds, 0)
             for arm in (best, RANDOM, MIXTURE):
-                hits, information = gains(without, self.bench.out_of_fold(arm, at, folds, 0), labels, units)
+                try:
+                    minted = self.bench.out_of_fold(arm, at, folds, 0)
+                except AugmintError as error:  # what ships does not hang on a control
+                    self.progress.say(f"{arm.name}, a control, could not be made: {error.got}")
+                    continue
+                hits, information = gains(without, minted, labels, units)
                 found.append({"name": arm.name, "hits": asdict(hits), "information": asdict(information)})
         return found
 
@@ -309,6 +322,7 @@ class _Job:
             "data": self.data.name,
             "abstained": best is None,
             "reason": why,
+            "finished": self.finished,
             "tuning": {**self.tuning.as_dict(), "trials": self.tuning.trials},
             "rows": len(self.fold.real),
             "trials": [trial.as_dict() for trial in trials],

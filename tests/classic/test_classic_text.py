@@ -132,6 +132,22 @@ def test_a_text_with_nothing_to_change_is_noted():
     assert made[1].sample.content != samples[1].content and made[1].note == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("list the film(s) shown", "list the film(s) shown"),
+        ("the value of f(x) grows", "the value of f(x) grows"),
+        ("(s)he will go", "(s)he will go"),
+        ("in the U.S. today, e.g. now", "in the U.S. today e.g. now"),
+        ("@user1 thanks #now for $5!", "@user1 thanks #now for $5"),
+        ("(Don't!) [see (a)] ((both))", "Don't see a both"),
+    ],
+)
+def test_marks_that_are_a_part_of_a_word_stay_with_it(text, words):
+    found = Words.of(text)
+    assert [found[i] for i in range(len(found))] == words.split()
+
+
 def test_articles_follow(tmp_path):
     pages = tmp_path / "t.txt"
     pages.write_text("good\texcellent\nold\tancient\n", encoding="utf-8")

@@ -213,6 +213,40 @@ def test_the_group_of_a_child_is_spelled_as_in_the_data(tmp_path):
         assert [cells["group"] for cells in made] == groups
 
 
+def test_a_child_of_several_numbers_has_no_number(tmp_path):
+    for kind in ("jsonl", "parquet"):
+        path = put(tmp_path / f"a.{kind}", [{"text": f"t{g}", "label": "x", "group": g} for g in (7, -3)])
+        layout = layout_of(scan(path).entries, soft=False)
+        facts = facts_of("syn-1", "-3 + 7", made=True)
+        with (tmp_path / f"out.{kind}").open("wb") as file:
+            writer = open_writer(file, layout)
+            writer.child(Sample("", "c"), "x", facts)
+            writer.close()
+        [cells] = [row.cells for row in open_table(tmp_path / f"out.{kind}", kind).rows()]
+        assert cells["group"] is None and cells["augmint_group"] == "-3 + 7"
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_splits_have_the_same_columns_whatever_is_empty_in_one(tmp_path, kind):
+    rows = [{"text": f"t{i}", "label": "x", "id": f"n{i}", "group": "a"} for i in range(3)]
+    put(tmp_path / f"in/train.{kind}", rows)
+    put(tmp_path / f"in/test.{kind}", [{**row, "text": f"u{i}", "id": f"{i}"} for i, row in enumerate(rows)])
+    empty = [{**row, "text": f"v{i}", "group": None, "id": f"m{i}"} for i, row in enumerate(rows)]
+    if kind != "parquet":  # a column of nothing has no type that the others share
+        put(tmp_path / f"in/val.{kind}", empty)
+    listing = scan(tmp_path / "in")
+    headers = {layout_of(listing.of(split), soft=False).header for split in listing.splits}
+    assert len(headers) == 1 and ("group" in (header := headers.pop())) and "augmint_group" not in header
+
+
+def test_children_have_the_word_of_the_data_for_their_split(tmp_path):
+    rows = [{"text": f"t{i}", "label": "x", "split": word} for i, word in enumerate(["Train", "Dev", "Train"])]
+    listing = scan(put(tmp_path / "a.csv", rows))
+    for split, word in {"train": "Train", "val": "Dev"}.items():
+        layout = layout_of(listing.of(split), soft=False)
+        assert layout.made(Sample("", "c"), "x", facts_of("syn-1", "", made=True))["split"] == word
+
+
 def test_groups_that_begin_late_are_strings(tmp_path):
     rows = [{"text": "t", "label": "x", "group": None if i < 100 else "7"} for i in range(101)]
     for kind in ("jsonl", "parquet"):

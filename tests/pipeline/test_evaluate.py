@@ -180,6 +180,18 @@ def test_test_rows_of_a_patient_are_one_piece_of_evidence(tmp_path):
     assert np.isfinite(grouped["low"]) and grouped["p_value"] != alone["p_value"]
 
 
+def test_rows_that_cannot_be_listed_are_told(tmp_path):
+    rows = [{"text": f"the {word} number {i}", "label": "ab"[i % 2]} for i, word in enumerate(["cat", "dog"] * 10)]
+    lines = [json.dumps(row).encode() for row in rows] + [b'{"text": "caf\xe9", "label": "a"}'] * 3
+    (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines))
+    (tmp_path / "pool.jsonl").write_bytes(b"\n".join([*lines[:2], b'{"text": "other"}', b'{"text": 7}']))
+    told = Told()
+    keys = {**KEYS, "student": "scratch", "shots": 2, "pairs": 1, "updates": 2, "progress": told}
+    evaluate(tmp_path / "in.jsonl", methods="class-weights", pool=tmp_path / "pool.jsonl", **keys)
+    assert any("3 of 23 samples cannot be used, first in.jsonl:21" in line for line in told.lines)
+    assert any("pool: 1 of 4 samples cannot be used, first pool.jsonl:4" in line for line in told.lines)
+
+
 def test_minted_samples_are_no_real_ones(tmp_path):
     data = write_digits(tmp_path / "data", 12, 0)
     out = tmp_path / "out"
@@ -188,6 +200,9 @@ def test_minted_samples_are_no_real_ones(tmp_path):
         with pytest.raises(DataError, match="the output of a run") as caught:
             evaluate(path, methods="noise", **{**KEYS, "shots": 3, "pairs": 2})
         assert str(data) in str(caught.value)
+    told = Told()
+    augment(out, tmp_path / "again", method="noise", size=64, gates=[], factor=1.5, progress=told)
+    assert any("its 12 minted samples count as real ones here" in line for line in told.lines)
 
 
 def test_a_pool_holds_none_of_the_data(tmp_path):

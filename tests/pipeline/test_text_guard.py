@@ -14,6 +14,7 @@ from augmint.core.protocols import Modality, Rewriter
 from augmint.numerics.texts import with_texts
 from augmint.pipeline.finished import Finished
 from augmint.pipeline.inspect import inspect
+from augmint.pipeline.progress import Progress
 from augmint.pipeline.reporting import gather
 from augmint.pipeline.verify import verify
 from augmint.rewriters import TABLE as REBUILD
@@ -49,6 +50,24 @@ class Parrot(Rewriter):
 def parrot(monkeypatch):
     monkeypatch.setitem(REBUILD, "parrot", f"{__name__}:Parrot")
     return {"method": "parrot", "gates": [], "unit_size": 4}
+
+
+def test_held_out_rows_that_cannot_be_read_are_told(data, tmp_path):
+    held = tmp_path / "held.jsonl"
+    held.write_bytes(
+        b'{"text": "one that is fine"}\n{"text": "caf\xe9"}\n{"text": 7}\nno json\n{"text": "and another"}\n'
+    )
+    told = []
+    watcher = Progress()
+    watcher.say = told.append
+    result = am.augment(data, tmp_path / "out", heldout=held, method="classic", gates=[], progress=watcher)
+    assert result.leak_check["held_out"] == 2 and result.skipped == ()
+    assert "warning: heldout: 3 samples cannot be used; see skipped.jsonl" in told
+    rows = jsonl(tmp_path / "out/skipped.jsonl")
+    assert [row["source"] for row in rows] == ["heldout"] * 3 and rows[0]["id"] == "held.jsonl:2"
+    told.clear()
+    verify(tmp_path / "out", against=held, progress=watcher)
+    assert any("--against: 3 samples cannot be used" in line for line in told)
 
 
 def test_near_copies_of_held_out_texts_are_dropped_and_drawn_again(data, tmp_path, parrot):

@@ -198,6 +198,32 @@ def test_what_does_not_fit_is_refused(data, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_sets_beside_the_data_may_name_their_columns_otherwise(tmp_path):
+    rows = [{"review": text, "stars": label} for text, label in texts(24)]
+    data = tmp_path / "in/reviews.jsonl"
+    data.parent.mkdir()
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "pool.txt").write_text("".join(f"{text} again\n" for text, _ in texts(20)))
+    held = write_csv(tmp_path / "held.csv", texts(6), first=90)
+    keys = {"text": "review", "label": "stars", "gates": []}
+    picked = am.augment(data, tmp_path / "out", method="retrieval", pool=tmp_path / "pool.txt", heldout=held, **keys)
+    assert picked.leak_check["held_out"] == 6
+    fitted = am.augment(data, tmp_path / "rows", method="calibration", decode="rows", base=data, **keys)
+    assert sum(fitted.made.values()) == 24
+    with pytest.raises(DataError, match="no column 'stars'"):
+        am.augment(data, tmp_path / "o", method="calibration", decode="rows", base=held, **keys)
+
+
+def test_spans_are_carried_along_or_refused(tmp_path):
+    row = {"text": "Ann lives in Oslo", "label": "a", "names": [[0, 3, "PER"]]}
+    path = tmp_path / "in/a.jsonl"
+    path.parent.mkdir()
+    path.write_text("".join(json.dumps({**row, "label": label}) + "\n" for label in "abab"))
+    (tmp_path / "pool.txt").write_text("Bob lives in Rome\nEve left Bonn\n")
+    with pytest.raises(UsageError, match="--spans with method 'retrieval'"):
+        am.augment(path, tmp_path / "out", method="retrieval", pool=tmp_path / "pool.txt", spans="names", gates=[])
+
+
 def test_the_command_line(data, tmp_path, capsys):
     words = ["run", str(data), "-o", str(tmp_path / "out"), "--text", "text", "--label", "label", "--method", "classic"]
     assert main([*words, "--gate", "none", "--json", "--no-progress", "-q"]) == 0

@@ -196,6 +196,10 @@ def test_texts_in_answers(stand: Stand) -> None:
     assert text_in('Sure! ```json\n{"text": " a {b} "}\n``` bye') == "a {b}"
     assert text_in('{not json} {"text": "c"}') == "c"
     assert text_in("") == text_in("{}") == ""
+    thought = '<think>I must answer with {"text": "..."}; the input is {"label": "x"}.</think>\n{"text": "A new one"}'
+    assert text_in(thought) == text_in(thought.replace("</think>", " So:")) == "A new one"
+    assert text_in('{"label": "x"} {"text": "b"} {"note": 1}') == "b"
+    assert text_in('{"inner": {"text": "c"}}') == ""
     stand.script = [(200, {}, said("cut o", "length"))]
     asking(stand, plain=True).rewrite(SAMPLES[:1], rngs(1))
     assert len(stand.asked) == 2, "a text that was cut off is no text"
@@ -239,7 +243,7 @@ def test_caps(stand: Stand, tmp_path: Path, name: str) -> None:
     By hand: an answer costs 60 tokens, 10 of them written, and could have cost 256 written ones. Two requests fit.
     """
     request = asking(stand)._request(Piece(SAMPLES[0].content, SAMPLES[0]), rngs(1)[0])
-    largest = sum(len(message["content"].encode()) for message in request["body"]["messages"]) // 2 + 16 + 256
+    largest = sum(len(message["content"].encode()) + 16 for message in request["body"]["messages"]) + 256
     caps: dict[str, dict[str, Any]] = {
         "max_requests": {"max_requests": 2},
         "max_tokens": {"max_tokens": 60 + largest + 5},

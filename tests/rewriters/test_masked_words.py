@@ -235,4 +235,13 @@ def test_a_loaded_state_is_the_fit(tmp_path: Path) -> None:
     loaded = MaskedWords(lm=BERT, condition="cbert", steps=4).load(load_file(tmp_path / "fit.safetensors"))
     texts = [[child.content for child in rewriter.rewrite(SAMPLES, generators(5))] for rewriter in (fitted, loaded)]
     assert texts[0] == texts[1]
-    assert MaskedWords(lm=BERT).fit(SAMPLES, np.random.default_rng(1)).state() == {}
+    assert set(MaskedWords(lm=BERT).fit(SAMPLES, np.random.default_rng(1)).state()) == {"known"}
+
+
+def test_a_language_that_the_model_does_not_know_is_told() -> None:
+    own, other = SAMPLES, [Sample("0", "यह फिल्म बहुत अच्छी थी"), Sample("1", "ceci n est pas une blague")]
+    assert MaskedWords(lm=BERT).fit(own, np.random.default_rng(1)).told() == []
+    fitted = MaskedWords(lm=BERT).fit(other, np.random.default_rng(1))
+    (told,) = fitted.told()
+    assert told.startswith("warning: the model has 0 % of the words")
+    assert MaskedWords(lm=BERT).load(fitted.state()).told() == [told]

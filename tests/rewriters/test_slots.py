@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("transformers")
 
-from augmint.rewriters.slots import Slots, cased, same_stem, slots_of, starts_like
+from augmint.rewriters.slots import WORD, Slots, cased, same_stem, slots_of, starts_like
 from masked_models import LINES, model
 
 MODELS = {family: model(family) for family in ("bert", "roberta", "deberta")}
@@ -47,6 +47,29 @@ def test_words_are_found_with_their_pieces(family: str) -> None:
     hidden, places = own.tokens({cell: [MODELS[family].mask]})
     assert hidden[places[cell]] == MODELS[family].mask
     assert len(hidden) == len(tokens) - len(own.cells[cell]) + 1, "one mask for a word of several pieces"
+
+
+def test_marks_belong_to_the_letter_before_them() -> None:
+    assert WORD.findall("cafe\u0301 re\u0301sume\u0301s") == ["cafe\u0301", "re\u0301sume\u0301s"]
+    assert WORD.findall("यह फिल्म बहुत अच्छी थी") == ["यह", "फिल्म", "बहुत", "अच्छी", "थी"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("visit https://www.example.com/help today", "visit today"),
+        ("write to jane.doe@mail.org, please", "write to please"),
+        ("open report_final.csv in /home/user/docs now", "open in now"),
+        ("see www.pic.blog or example.com", "see or"),
+        ("good #food and @anna (#fun)", "good and"),
+        ("a <a href='x'>link</a> here", "a link here"),
+        ("this and/or that: e.g. ends.", "this and or that ends"),
+        ("cats & dogs, x < y > z", "cats dogs"),
+    ],
+)
+def test_addresses_names_of_files_and_tags_stay(text: str, words: str) -> None:
+    own = slots(text, "bert")
+    assert [own[cell] for cell in own.words if len(own[cell]) > 1 or own[cell] == "a"] == words.split()
 
 
 @pytest.mark.parametrize("family", MODELS)

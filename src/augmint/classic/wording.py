@@ -139,7 +139,7 @@ def _articles(words: Words, new: dict[int, str]) -> dict[int, str]:
     found, free = {}, frozenset(words.free)
     for word, other in new.items():
         before = word - 1
-        if before in free and words[before].lower() in ("a", "an") and _vowel(other) != _vowel(words[word]):
+        if before in free and words[before].lower() == ("a" if _vowel(other) else "an"):
             found[before] = _in_case_of(words[before], "an" if _vowel(other) else "a")
     return found
 

@@ -34,6 +34,10 @@ _PAIRS = {
     "`": "'",
 }
 
+_BRACKETS = {"(": ")", "[": "]", "{": "}"}
+_SIGILS = "@#$\xa3\u20ac"
+_INITIALS = re.compile(r"(?:[^\W\d_]\.){2,}")
+
 _CLITICS = frozenset({"s", "t", "d", "m", "re", "ve", "ll", "em"})
 """What keeps its apostrophe where texts were cut into tokens: it 's, they 're."""
 
@@ -159,14 +163,28 @@ def spans_of(spans: Sequence[Any], text: str, sample: str) -> Spans:
 
 
 def _core(text: str, start: int, end: int) -> tuple[int, int]:
-    """A chunk without the punctuation and symbols around it."""
-    while start < end and _is_mark(text[start]):
+    """A chunk without the punctuation and symbols around it; brackets inside a word and the last dot of U.S. stay."""
+    while start < end and _is_mark(text[start]) and not _opens(text[start:end]):
         start += 1
-    while start < end and _is_mark(text[end - 1]):
+    while start < end and _is_mark(text[end - 1]) and not _closes(text[start:end]):
         end -= 1
     if start and text[start - 1] in "'\u2019" and text[start:end].lower() in _CLITICS:
         start -= 1
     return start, end
+
+
+def _opens(chunk: str) -> bool:
+    """Whether the first mark is a part of the word: ``(s)he``, ``@user``, ``#tag``, ``$5``."""
+    if chunk[0] in _SIGILS:
+        return chunk[1:2].isalnum()
+    at = chunk.find(_BRACKETS.get(chunk[0], "\n"))
+    return at > 0 and any(not _is_mark(character) for character in chunk[at:])
+
+
+def _closes(chunk: str) -> bool:
+    """Whether the last mark is a part of the word: ``film(s)``, ``f(x)``, ``U.S.``."""
+    opener = next((first for first, last in _BRACKETS.items() if last == chunk[-1]), "\n")
+    return opener in chunk or bool(_INITIALS.fullmatch(chunk))
 
 
 def _is_mark(character: str) -> bool:

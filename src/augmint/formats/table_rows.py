@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,9 +25,10 @@ class Table:
         name: what it is called in the ids of its rows.
         columns: all its columns, in order.
         cutter: which columns are read.
-        strings: the columns that hold strings, as far as the first rows tell.
+        strings: the columns that hold strings, as far as the first rows tell; ``blank``: those that hold nothing there.
         labels: type of the labels: "str", "int" or "bool".
         groups: type of the groups: "str" or "int".
+        split_words: how the data's column of splits spells each split first.
         schema: the types of the columns, where the file has them.
     """
 
@@ -38,8 +39,10 @@ class Table:
     columns: tuple[str, ...]
     cutter: Cutter
     strings: frozenset[str] = frozenset()
+    blank: frozenset[str] = frozenset()
     labels: str = "str"
     groups: str = "str"
+    split_words: Mapping[str, str] = field(default_factory=dict)
     schema: bytes = field(default=b"", repr=False)
 
     def open(self) -> TableFile:

@@ -32,6 +32,7 @@ class TableScan:
         self.names: tuple[str, ...] = ()
         self.kinds: dict[str, type] = {}
         self.worded: set[str] = set()
+        self.split_words: dict[str, str] = {}
         self.formulas = 0
         self.swallowed: list[str] = []
 
@@ -47,8 +48,17 @@ class TableScan:
         names = tuple(file.class_names.get(columns.label, ()))
         self.names = self.names or names
         cutter, strings = Cutter(columns, names), _string_columns(first, source.kind in ("csv", "tsv"))
+        blank = _blank_columns(file.columns, first)
         table = Table(
-            source.path, source.kind, source.split, source.name, file.columns, cutter, strings, schema=file.schema
+            source.path,
+            source.kind,
+            source.split,
+            source.name,
+            file.columns,
+            cutter,
+            strings,
+            blank,
+            schema=file.schema,
         )
         self._check_parts(table)
         self.rows.tables.append(table)
@@ -90,16 +100,24 @@ class TableScan:
                 check_types(table.path, table.schema, other.name, other.schema)
 
     def _join_parts(self) -> None:
-        """The parts of one split are written as one file: with all their columns, of types that hold for all."""
+        """The parts of one split are written as one file: with all their columns, of types that hold for all.
+
+        Whether ids and groups are strings holds for all splits, or their files would have other columns.
+        """
         tables = self.rows.tables
+        assert self.columns is not None
+        shared = [name for name in (self.columns.id, self.columns.group) if name]
+        other = {name for name in shared for table in tables if name not in table.strings | table.blank}
+        words = {name for name in shared for table in tables if name in table.strings} - other
         for at, table in enumerate(tables):
             parts = [other for other in tables if other.split == table.split]
             tables[at] = replace(
                 table,
                 columns=tuple(dict.fromkeys(name for part in parts for name in part.columns)),
-                strings=frozenset.intersection(*(part.strings for part in parts)),
+                strings=frozenset.intersection(*(part.strings for part in parts)) - other | words,
                 labels=self.kinds.get(table.split, str).__name__,
                 groups="str" if table.split in self.worded else "int",
+                split_words=self.split_words,
             )
 
     def _row(self, source: Source, cutter: Cutter, number: int, row: Row) -> None:
@@ -129,6 +147,7 @@ class TableScan:
         value = row.cells[name]
         found = SPLIT_WORDS.get(str(value).lower(), "")
         if found and found == (source.split or found):
+            self.split_words.setdefault(found, str(value))
             return found
         hint = "" if found else did_you_mean(str(value), SPLIT_WORDS)
         raise DataError(
@@ -248,6 +267,11 @@ class TableScan:
         text = f"text {' and '.join(map(repr, columns.text))}"
         label = f", label {columns.label!r}: {len(classes)} classes" if columns.label else ""
         return f"{kinds}: {text}{label}, rows: {', '.join(parts)}"
+
+
+def _blank_columns(names: Sequence[str], first: Sequence[Cells]) -> frozenset[str]:
+    """Columns without a value in the first rows, or not in them at all."""
+    return frozenset(name for name in names if all(cells.get(name) in (None, "") for cells in first))
 
 
 def _string_columns(first: Sequence[Cells], untyped: bool) -> frozenset[str]:

@@ -45,6 +45,7 @@ class Layout:
         facts: fact -> the column that is added for it.
         labels: type of the labels: "str", "int" or "bool".
         groups: type of the groups: "str" or "int".
+        split_word: how the data's column of the split spells it ("Train"); "" as we do.
         spans_as_text: the column of spans holds JSON text.
         schema: types of the stored columns (Parquet).
     """
@@ -60,6 +61,7 @@ class Layout:
     labels: str = "str"
     groups: str = "str"
     spans_as_text: bool = False
+    split_word: str = ""
     schema: bytes = field(default=b"", repr=False)
 
     @property
@@ -77,9 +79,9 @@ class Layout:
             spans = stored_spans(sample.spans)
             cells[columns.spans] = json.dumps(spans, ensure_ascii=False) if self.spans_as_text else spans
         if columns.split:
-            cells[columns.split] = self.split
+            cells[columns.split] = self.split_word or self.split
         if columns.group in self.columns and facts["group"]:
-            cells[columns.group] = int(facts["group"]) if self.groups == "int" else facts["group"]
+            cells[columns.group] = _number(facts["group"]) if self.groups == "int" else facts["group"]
         return cells | {column: facts[key] for key, column in self.own.items()}
 
     def added(self, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +94,11 @@ class Layout:
         if self.labels == "bool":
             return name == "True"
         return int(name) if self.labels == "int" else name
+
+
+def _number(group: str) -> int | None:
+    """A group as a number; None for a child of several, whose groups are in the column that is added."""
+    return int(group) if group.removeprefix("-").isdecimal() else None
 
 
 def layout_of(entries: Sequence[Entry], *, soft: bool) -> Layout:
@@ -124,6 +131,7 @@ def layout_of(entries: Sequence[Entry], *, soft: bool) -> Layout:
         table.labels,
         table.groups,
         read.spans in table.strings,
+        table.split_words.get(entry.split, ""),
         table.schema,
     )
 

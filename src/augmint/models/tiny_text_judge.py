@@ -31,9 +31,11 @@ from augmint.core.types import F32
 from augmint.models import hub
 from augmint.models.cards import Card
 from augmint.models.inputs import Items, as_samples
+from augmint.numerics.marks import MARKS
 from augmint.numerics.texts import texts_of
 
-WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?|\d+|[?!]")
+_LETTERS = rf"(?:[^\W\d_][{MARKS}]*)+"
+WORD = re.compile(rf"{_LETTERS}(?:['\u2019]{_LETTERS})?|\d+|[?!]")
 LONGEST = 24
 """Letters of a word whose pieces are looked at."""
 

@@ -1,7 +1,8 @@
 """The strings of a text sample: one, or a few by name (premise and hypothesis); and a sample with others instead.
 
 Words are what two rooms count: students by TF-IDF, the leak guard by overlap. Runs of letters and digits, in Unicode's
-compatible form (NFKC) and without case; each character is a word of its own in scripts that put no space between words.
+compatible form (NFKC) and without case, marks with the letter before them; each character is a word of its own in
+scripts that put no space between words.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import Any
 
 from augmint.core.errors import DataError
 from augmint.core.types import Sample
+from augmint.numerics.marks import MARKS
 
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
 """Thai, Lao, Burmese, Khmer, kana and Chinese characters."""
 
-_WORD = re.compile(rf"[{_SPACELESS}][\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*|[^\W_{_SPACELESS}]+")
+_WORD = re.compile(rf"[{_SPACELESS}][{MARKS}]*|(?:[^\W_{_SPACELESS}][{MARKS}]*)+")
 
 
 def words_of(text: str) -> list[str]:

@@ -65,6 +65,9 @@ def compare_children(out: Path, heldout: Path, progress: Progress) -> Comparison
             code="modality",
         )
     source, _ = open_heldout(heldout, ReadOptions(text=run.plan.get("text", "")))
+    gone = source.listing.unreadable
+    if gone:
+        progress.say(f"warning: --against: {len(gone)} samples cannot be used, the first {gone[0][0]}: {gone[0][1]}")
     progress.stage("held-out", 1, "data set")
     apart = [*_own_splits(run), *_readable(reader, source.entries, "heldout:")]
     side = _Side.of(run.medium, apart)

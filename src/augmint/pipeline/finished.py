@@ -51,6 +51,12 @@ class Finished:
         """Whether a finished run is there."""
         return (out / "SHA256SUMS").is_file() and (out / ".augmint" / "plan.json").is_file()
 
+    @classmethod
+    def around(cls, data: Path) -> Finished | None:
+        """The finished run whose output, with children in it, a data set is; None for any other data set."""
+        runs = [cls(out) for out in (data, data.parent) if cls.is_at(out)]
+        return next((run for run in runs if not run.is_rows and next(run.children(), None) is not None), None)
+
     @property
     def is_rows(self) -> bool:
         """Whether its product is rows, so that there is nothing to look at."""

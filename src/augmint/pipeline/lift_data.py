@@ -20,7 +20,7 @@ from augmint.pipeline.groups import check_groups, joined_groups
 from augmint.pipeline.manifest import dump_json, sha256
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.setup import check_training, image_size
-from augmint.pipeline.sources import format_name
+from augmint.pipeline.sources import format_name, listed
 from augmint.pipeline.splits import Rows
 from augmint.pipeline.workers import read_entry
 
@@ -141,7 +141,8 @@ def read_data(
     check_training(path, tuple(entry for entry in wanted if entry.split == "train"))
     labelled = tuple(entry for entry in wanted if entry.target is not None)
     good, facts, bad = _read(reader, labelled, "read", progress)
-    warnings = [*listing.warnings, *_unusable(len(bad), len(labelled), bad)]
+    bad += listing.unreadable
+    warnings = [*listing.warnings, *_unusable(len(bad), len(labelled) + len(listing.unreadable), bad)]
     known = {fact["pixels"] for fact in facts}
     found, picked = None, list[str]()
     if pool is not None:
@@ -161,14 +162,14 @@ def read_data(
 
 def _refuse_children(path: Path) -> None:
     """Children beside their parents cannot be split: a student would be tested on what it learned."""
-    for out in (path, path.parent):
-        if Finished.is_at(out) and next(Finished(out).children(), None) is not None:
-            raise DataError(
-                f"{path}: the output of a run, with minted samples among the real ones",
-                expected="real samples, or a test part of its own: children of test rows would be learned from",
-                do=f"give the data set that the run was made from: {Finished(out).facts['data']}",
-                code="minted-data",
-            )
+    run = Finished.around(path)
+    if run is not None:
+        raise DataError(
+            f"{path}: the output of a run, with minted samples among the real ones",
+            expected="real samples, or a test part of its own: children of test rows would be learned from",
+            do=f"give the data set that the run was made from: {run.facts['data']}",
+            code="minted-data",
+        )
 
 
 def rows_of(entries: Sequence[Entry] | Sequence[Sample], classes: Sequence[str]) -> Rows:
@@ -184,8 +185,10 @@ def rows_of(entries: Sequence[Entry] | Sequence[Sample], classes: Sequence[str])
 def _read_pool(path: Path, text: str, known: set[str], progress: Progress) -> tuple[Shelf, list[str], list[str]]:
     """The pool's samples that are new, the hashes of their pixels, and what to say of the others."""
     reader = detect(path)
-    entries = reader.scan(path, ReadOptions(text=text, unlabelled=True)).entries
+    listing = listed(path, ReadOptions(text=text, unlabelled=True))
+    entries = listing.entries
     good, facts, bad = _read(reader, entries, "read pool", progress)
+    bad += listing.unreadable
     fresh: list[Entry] = []
     hashes: list[str] = []
     for entry, fact in zip(good, facts, strict=True):
@@ -193,7 +196,7 @@ def _read_pool(path: Path, text: str, known: set[str], progress: Progress) -> tu
             known.add(fact["pixels"])
             fresh.append(entry)
             hashes.append(fact["pixels"])
-    told = [f"pool: {line}" for line in _unusable(len(bad), len(entries), bad)]
+    told = [f"pool: {line}" for line in _unusable(len(bad), len(entries) + len(listing.unreadable), bad)]
     if len(fresh) < len(good):
         out = len(good) - len(fresh)
         told.append(f"pool: {out} of {len(good)} samples are in the data set, or twice in the pool; left out")

@@ -151,6 +151,13 @@ def check_method(plan: Plan, medium: Medium) -> None:
             do="choose another --method (augmint methods list: latent space), without --then",
             code="no-rows",
         )
+    if plan.spans and not plan.rewrites and plan.decode != "rows":
+        raise UsageError(
+            f"--spans with method {plan.method!r}, whose texts have none that are known",
+            expected="a method that carries spans along: classic-text",
+            do="choose --method classic, or leave --spans out",
+            code="spans",
+        )
     for key, name in (("method", plan.method), ("then", plan.then)):
         found = method_class(name) if name else None
         if found is not None and issubclass(found, Rewriter) and medium.name not in found.modalities:

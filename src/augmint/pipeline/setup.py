@@ -23,6 +23,7 @@ from augmint.models import working_size as check_size
 from augmint.models.devices import pick_device
 from augmint.models.label_judge import check_labels
 from augmint.pipeline.counts import children_per_class
+from augmint.pipeline.finished import Finished
 from augmint.pipeline.groups import check_groups
 from augmint.pipeline.jobs import codes_of
 from augmint.pipeline.manifest import Manifest, dump_json, file_sha256, sha256
@@ -179,7 +180,7 @@ def survey(plan: Plan, inputs: Inputs, manifest: Manifest, device: str = "cpu") 
     if judge:
         check_labels(plan.judge, listing.classes)
     check_media(room, medium, inputs)
-    warnings = (*listing.warnings, *_warnings(sources), *ignored, *told)
+    warnings = (*listing.warnings, *_warnings(sources), *ignored, *told, *_minted_before(inputs.data))
     setup = Setup(inputs, listing, train, plan, room, medium, model, judge, sources, heldout, warnings)
     children_per_class(setup.listed, plan.factor, plan.strategy)  # a wrong strategy is told before any work
     return setup
@@ -218,6 +219,14 @@ def check_training(data: Path, train: Sequence[Entry]) -> None:
             do="put them in class folders, or add a label column",
             code="no-label",
         )
+
+
+def _minted_before(data: Path) -> tuple[str, ...]:
+    run = Finished.around(data)
+    if run is None:
+        return ()
+    count = run.tally.made.total()
+    return (f"{data} is the output of a run: its {count} minted samples count as real ones here, and are told as such",)
 
 
 def _warnings(sources: Mapping[str, Source]) -> tuple[str, ...]:

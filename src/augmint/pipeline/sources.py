@@ -68,7 +68,8 @@ def open_sources(
 ) -> tuple[dict[str, Source], tuple[str, ...]]:
     """Those second data sets that the method uses, and a warning for each that it ignores.
 
-    ``options`` are those of the data; of these a pool and a base share the name of the text's column.
+    ``options`` are those of the data; of these a pool and a base share the name of the text's column, if they have one
+    so called, and a base that of the label's.
 
     Raises:
         UsageError: code ``no-pool``: the method needs a pool and there is none.
@@ -84,7 +85,7 @@ def open_sources(
             do=f"{', '.join(ways[:-1])}, or {ways[-1]}",
             code="no-pool",
         )
-    found = {name: _open(name, path, options.text) for name, path in inputs.second.items() if name in uses}
+    found = {name: _open(name, path, options) for name, path in inputs.second.items() if name in uses}
     ignored = tuple(
         f"--{name} {path} is ignored: method {method!r} uses no {name}"
         for name, path in inputs.second.items()
@@ -93,7 +94,21 @@ def open_sources(
     return found, ignored
 
 
-def _open(name: str, path: Path, text: str) -> Source:
+def listed(path: Path, options: ReadOptions) -> Listing:
+    """A data set beside the data; the one column of its text is looked for where it has none of the data's name."""
+    reader = detect(path)
+    try:
+        return reader.scan(path, options)
+    except DataError as error:
+        if error.code != "missing-column" or not options.text or "," in options.text:
+            raise
+        try:
+            return reader.scan(path, replace(options, text=""))
+        except DataError:
+            raise error from None
+
+
+def _open(name: str, path: Path, options: ReadOptions) -> Source:
     if not path.exists():
         raise DataError(
             f"--{name} {str(path)!r}, which does not exist",
@@ -101,9 +116,9 @@ def _open(name: str, path: Path, text: str) -> Source:
             do="correct the path",
             code="missing-path",
         )
-    reader = detect(path)
-    listing = reader.scan(path, ReadOptions(text=text, unlabelled=name != "base"))
-    source = Source(name, path, format_name(reader), listing)
+    labelled = name == "base"
+    own = ReadOptions(options.label if labelled else "", text=options.text, unlabelled=not labelled)
+    source = Source(name, path, format_name(detect(path)), listed(path, own))
     if not source.entries:
         raise DataError(f"--{name} {path}: no sample in it", expected=_KIND[name], do="add samples", code="no-samples")
     return source
@@ -115,13 +130,13 @@ def open_heldout(path: Path, options: ReadOptions) -> tuple[Source, tuple[str, .
     Raises:
         DataError: it is missing or holds no picture.
     """
-    source = _open("heldout", path, options.text)
+    source = _open("heldout", path, options)
     try:
-        listed = detect(path).scan(path, options)
+        known = listed(path, options)
     except DataError as error:
         told = (f"--heldout {path}: its groups are not known ({error.got})",) if options.group else ()
         return source, told
-    groups = {entry.id: entry.group for entry in listed.entries}
+    groups = {entry.id: entry.group for entry in known.entries}
     entries = tuple(replace(entry, group=groups.get(entry.id, "")) for entry in source.listing.entries)
     return replace(source, listing=replace(source.listing, entries=entries)), ()
 

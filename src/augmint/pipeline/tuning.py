@@ -149,6 +149,8 @@ def tune(
     found = read_data(
         data, ReadOptions(plan.label, plan.group, text=plan.text, spans=plan.spans), pool, watcher, measured=False
     )
+    for warning in found.warnings:
+        watcher.say(f"warning: {warning}")
     job = _Job(plan, found, tuning, Manifest(out), device, watcher, begin)
     with opened(job.manifest, job.identity(), fresh, OURS):
         earlier = out / "tune.json"

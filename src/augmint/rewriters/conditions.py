@@ -21,6 +21,7 @@ import numpy as np
 from augmint.core.errors import DataError
 from augmint.core.protocols import State
 from augmint.core.types import Sample
+from augmint.numerics.marks import MARKS
 from augmint.rewriters.slots import Slots, slots_of
 
 NAMES = ("none", "prepend", "cbert")
@@ -33,7 +34,7 @@ MOST = 2000
 
 def label_words(label: str) -> str:
     """``AddToPlaylist`` or ``add_to-playlist`` -> ``add to playlist``."""
-    return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])|[_\W]+", " ", label).lower().split())
+    return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])|(?:_|[^\w" + MARKS + r"])+", " ", label).lower().split())
 
 
 def label_of(sample: Sample) -> str:

@@ -32,6 +32,9 @@ PROMPTS = {
 }
 """What is asked, by `task`; {label} and {text} are put in."""
 
+FRAME = 16
+"""Tokens that stand around a message, at most."""
+
 UNREAD = "fallback: its parent's text, no answer could be read"
 
 
@@ -143,8 +146,10 @@ class Endpoint(Rewording):
                 do="put them back, from a copy of the run",
                 code="no-answers",
             )
-        words = sum(len(message["content"].encode()) for message in request["body"]["messages"])
-        largest = Cost(1, words // 2 + 16, self.most)
+        messages = request["body"]["messages"]
+        # A tokenizer makes a token of each byte at most, and a few for each message.
+        read = sum(len(message["content"].encode()) + FRAME for message in messages)
+        largest = Cost(1, read, self.most)
         self._ledger.book(largest, self._cap)
         answer = self._server.ask(request["body"])
         self._ledger.book(_cost(answer, largest).minus(largest))
@@ -164,17 +169,22 @@ class Endpoint(Rewording):
 
 
 def text_in(content: str) -> str:
-    """The value of "text" in the first JSON object of an answer, whatever stands around it; "" for none."""
-    for start in (mark.start() for mark in re.finditer(r"\{", content)):
+    """The value of "text" in the last JSON object with one; "" for none.
+
+    What stands before an answer may be a model's thoughts, which quote what it was asked for.
+    """
+    said, found, at = content.rpartition("</think>")[2], "", 0
+    while (start := said.find("{", at)) >= 0:
+        at = start + 1
         try:
-            found, _ = json.JSONDecoder().raw_decode(content, start)
+            answer, at = json.JSONDecoder().raw_decode(said, start)
         except ValueError:
             continue
         except RecursionError:
-            return ""
-        text = found.get("text")
-        return text.strip() if isinstance(text, str) else ""
-    return ""
+            break
+        text = answer.get("text")
+        found = text.strip() if isinstance(text, str) and text.strip() else found
+    return found
 
 
 def _cost(answer: Mapping[str, Any], largest: Cost) -> Cost:

@@ -168,14 +168,14 @@ class Rewording(Generating):
         """Which of the sample's texts are rewritten."""
         refuse_spans(sample)
         columns = list(sample.content) if isinstance(sample.content, dict) else []
-        if self.part and columns and self.part not in columns:
+        if self.part and self.part not in columns:
             raise DataError(
-                f"part {self.part!r}, sample {sample.id!r} has {', '.join(columns)}",
-                expected="a text column of the data",
-                do="correct part",
+                f"part {self.part!r}, sample {sample.id!r} has {', '.join(columns) or 'one text'}",
+                expected="a text column of a pair",
+                do="correct part" if columns else "leave part out",
                 code="unknown-part",
             )
-        return [columns.index(self.part)] if self.part and columns else list(range(len(texts_of(sample))))
+        return [columns.index(self.part)] if self.part else list(range(len(texts_of(sample))))
 
 
 def refuse_spans(sample: Sample) -> None:

@@ -28,7 +28,13 @@ from augmint.rewriters import conditions
 from augmint.rewriters.choosing import Chance
 from augmint.rewriters.filling import Draft, fill
 from augmint.rewriters.generating import Piece, Proposal, Rewording
-from augmint.rewriters.slots import slots_of
+from augmint.rewriters.slots import WORD, slots_of
+
+KNOWN = "known"
+"""Key of the state: share of the data's words that the model has whole."""
+
+FEW = 0.45
+"""Of the distinct words of English data sets tiny-text has 63 to 92 %, of German prose 41, of Hindi none."""
 
 
 @dataclass
@@ -80,22 +86,32 @@ class MaskedWords(Rewording):
             raise ValueError(f"steps = {self.steps}, rate = {self.rate}; steps >= 0, rate > 0")
 
     def fit(self, samples: Sequence[Sample], rng: np.random.Generator) -> Self:
-        """Fit a conditioned model to the texts and their labels; nothing is learned without a condition."""
+        """Fit a conditioned model to texts and labels; see whether the model knows the words."""
         self.check()
+        self.known_ = np.array([share_known(self.lm, [texts_of(sample)[0] for sample in samples[: conditions.MOST]])])
         if self.condition != "none":
             texts = [(texts_of(sample)[i], sample) for sample in samples for i in self.places(sample)]
-            self.load(conditions.learn(self.lm, self.condition, texts, rng, self.steps, self.rate))
+            learned = conditions.learn(self.lm, self.condition, texts, rng, self.steps, self.rate)
+            self.load({**learned, KNOWN: self.known_})
         return self
 
     def state(self) -> State:
-        """What a conditioned model learned."""
-        return dict(self.learned_) if self.condition != "none" else {}
+        """What a conditioned model learned, and how many of the words it knows."""
+        return {KNOWN: self.known_, **(self.learned_ if self.condition != "none" else {})}
 
     def load(self, state: State) -> Self:
         """Take a state."""
-        self.learned_ = dict(state)
+        self.learned_ = {name: value for name, value in state.items() if name != KNOWN}
+        self.known_ = np.asarray(state.get(KNOWN, np.ones(1)), np.float64)
         self.__dict__.pop("_model", None)
         return self
+
+    def told(self) -> list[str]:
+        """That the model knows few of the words: it is of another language than the data."""
+        share = float(self.known_[0])
+        if share >= FEW:
+            return []
+        return [f"warning: the model has {100 * share:.0f} % of the words; one of the data's own language fits better"]
 
     @cached_property
     def _model(self) -> Any:
@@ -139,6 +155,12 @@ class MaskedWords(Rewording):
         new = [slots.insert(cell) for cell in sorted(gaps[i] for i in places)]
         order = draft.rng.permutation(len(chosen) + len(new)).tolist()
         return [[*chosen, *new][i] for i in order]
+
+
+def share_known(lm: Any, texts: Sequence[str]) -> float:
+    """Of the words of texts, each once, the share that are tokens of the model; 1 where there are none."""
+    found = {word.casefold() for text in texts for word in WORD.findall(text) if word.isalpha()}
+    return len(found & set(lm.folded)) / len(found) if found else 1.0
 
 
 def count(share: float, words: int) -> int:

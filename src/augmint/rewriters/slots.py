@@ -1,15 +1,15 @@
 """A text as a row of cells, which a masked language model can be shown with some of them hidden.
 
-A word is a run of letters and digits, apostrophes inside it among them but for that of "'s"; its tokens are one cell,
-and every other token is a cell of its own. Words that the model did not read to their end, or whose tokens reach beyond
-them, cannot be hidden. What is put into a cell replaces characters of the original text; all others stay as they are,
-spaces and case among them.
+A word is a run of letters and digits with their accents, apostrophes inside it among them but for that of "'s"; its
+tokens are one cell, and every other token is a cell of its own. Words that the model did not read to their end, whose
+tokens reach beyond them, and those of addresses, file names and tags cannot be hidden. What is put into a cell replaces
+characters of the original text; all others stay as they are, spaces and case among them.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -17,9 +17,16 @@ from math import ceil
 from typing import Any
 
 from augmint.numerics.function_words import FUNCTION_WORDS
+from augmint.numerics.marks import MARKS
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
-WORD = re.compile(rf"[^\W_]+(?:['{CURLY}](?!s\b)[^\W_]+)*")
+_RUN = rf"(?:[^\W_][{MARKS}]*)+"
+WORD = re.compile(rf"{_RUN}(?:['{CURLY}](?!s\b){_RUN})*")
+ADDRESS = re.compile(r"://|@|^\W?[wW]{3}\.|[^\W\d]\.[^\W\d]|\w_\w|&\w+;|^\W?[#/~]\w")
+"""In what stands between two spaces: an address, a tag, or the name of a file or a variable. It stays as it is."""
+
+CHUNK, TAG = re.compile(r"\S+"), re.compile(r"</?\w[^<>]*>")
+NO_LETTERS = re.compile(rf"['{CURLY}{MARKS}]")
 ENDING = re.compile(r"(ing|ied|ies|ed|en|es|ly|er|est|e|s|y)$")
 
 
@@ -65,11 +72,7 @@ class Slots:
     @property
     def wordy(self) -> list[int]:
         """Words of two letters or more, function words among them."""
-        return [
-            cell
-            for cell in self.words
-            if len(self[cell]) > 1 and self[cell].replace("'", "").replace(CURLY, "").isalpha()
-        ]
+        return [cell for cell in self.words if len(self[cell]) > 1 and NO_LETTERS.sub("", self[cell]).isalpha()]
 
     def tokens(self, hidden: dict[int, list[int]] | None = None) -> tuple[list[int], dict[int, int]]:
         """Token numbers from left to right and the position of each hidden cell.
@@ -143,7 +146,7 @@ def _slots(text: str, tokens: Sequence[int], at: Sequence[tuple[int, int]]) -> S
     spans = [match.span() for match in WORD.finditer(text)]
     starts = [start for start, _ in spans]
     slots = Slots(text, [], [], [], (), [])
-    broken, last = set(), -1
+    broken, last = _fixed(text, starts), -1
     words: dict[int, int] = {}
     for token, (start, end) in zip(tokens, at, strict=True):
         start += len(text[start:end]) - len(text[start:end].lstrip())
@@ -165,6 +168,13 @@ def _slots(text: str, tokens: Sequence[int], at: Sequence[tuple[int, int]]) -> S
     slots.order = list(range(len(slots.cells)))
     slots.old = list(slots.cells)
     return slots
+
+
+def _fixed(text: str, starts: Sequence[int]) -> set[int]:
+    """The words of addresses, file names and tags."""
+    fixed = [chunk.span() for chunk in CHUNK.finditer(text) if ADDRESS.search(chunk[0])]
+    fixed += [tag.span() for tag in TAG.finditer(text)]
+    return {word for start, end in fixed for word in range(bisect_left(starts, start), bisect_left(starts, end))}
 
 
 def cased(word: str, old: str) -> str:

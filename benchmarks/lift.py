@@ -44,8 +44,12 @@ BUDGETS = {
     "scratch": Budget(updates=100, batch=32),
     "finetune": Budget(updates=50, batch=16),
 }
-SCHEME = Scheme(folds=3, repeats=1)
-"""What ``auto`` may spend: 1 + m + 4 trainings for m candidates."""
+SCHEMES = {
+    "probe": Scheme(folds=3, repeats=1),
+    "scratch": Scheme(folds=3, repeats=1),
+    "finetune": Scheme(folds=4, repeats=3),
+}
+"""What ``auto`` may spend: 1 + m + 4 trainings for m candidates, or what ``run --method auto`` does."""
 
 FINE_PX = 64
 """Working size of the network that is trained further."""
@@ -172,7 +176,7 @@ def decided(line: Line, bench: Bench, spend: Budget, done: Mapping[str, Any]) ->
 
     candidates = [Arm(name) for name in line.candidates if name in done]
     chosen = choose(candidates, bench.fold, lambda: student(bench.student), spend, mint_set,
-                    np.random.default_rng([bench.seed, 3]), scheme=SCHEME)  # fmt: skip
+                    np.random.default_rng([bench.seed, 3]), scheme=SCHEMES[bench.student])  # fmt: skip
     shipped = "none" if chosen.arm is None else chosen.arm.name
     facts = {"abstained": chosen.arm is None, "shipped": shipped, "reason": chosen.reason, "fits": chosen.fits}
     return {**done[shipped], **facts, "seconds": round(time.process_time() - clock, 3)}

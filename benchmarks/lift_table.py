@@ -19,7 +19,7 @@ import lift_stats as stats
 from augmint.evaluation.intervals import paired_rows
 from augmint.evaluation.transfer import transfer_fraction
 from augmint.pipeline.machine import machine_facts
-from lift import BUDGETS, FINE_PX, LONG, SCHEME, Cell, cells, lines_of, stored, transfer_cells
+from lift import BUDGETS, FINE_PX, LONG, SCHEMES, Cell, cells, lines_of, stored, transfer_cells
 from lift_arms import CODEC_PX, PICKS, PROBE_MODEL, PROBE_PX, lines
 from lift_cells import PAIRS
 
@@ -55,7 +55,7 @@ def results() -> dict[str, Any]:
         "probe": f"{PROBE_MODEL}/{PROBE_PX}",
         "codec": {name: f"tiny-image/{px}" for name, px in CODEC_PX.items()},
         "finetune": f"{PROBE_MODEL}/{FINE_PX}",
-        "auto": vars(SCHEME),
+        "auto": {name: vars(scheme) for name, scheme in SCHEMES.items()},
         "picks": PICKS,
         "machine": machine_facts(),
     }

@@ -4,8 +4,10 @@ Both take turns on the same sentences, each in a process and an environment of i
 transformers 5: benchmarks/nlpaug_env.sh builds its environment). Same: the checkpoint (tiny-text as
 ``save_pretrained`` wrote it), float32, one thread, top-k, and the share of words that are changed: nlpaug takes its
 share of the word pieces and punctuation, rounded up, so its share is set on CALIBRATED of the texts until as many words
-come out changed as in ours; "words changed" shows what came of it. Both get all sentences of a turn in one call.
-nlpaug's batches have 32 texts, its default, or 8, whichever is quicker on the set; ours as many as make 2,048 tokens.
+come out changed as in ours; "words changed" shows what came of it. Both get all sentences of a turn in one call:
+nlpaug's batches then have 32 texts, its default, or 8, whichever is quicker on the set; ours as many as make 2,048
+tokens.
+"by 32": both are called with 32 texts at a time, and see no others: the same batch.
 CPU seconds; loading is not timed, the first turn of each is not counted.
 "one": one word at a time, as nlpaug does it. "at once": all words of a text in one pass (option ``at_once``). Both draw
 from the model's likeliest words, as nlpaug does; with "meaning" words near the old one are preferred (the default).
@@ -40,7 +42,9 @@ OURS: dict[str, dict[str, Any]] = {
     "at once": {"meaning": 0.0, "at_once": True},
     "one, meaning": {},
     "at once, meaning": {"at_once": True},
+    "at once by 32": {"meaning": 0.0, "at_once": True},
 }
+BY_32 = "nlpaug by 32"
 
 Rewrite = Callable[[list[str], float], list[str]]
 """Texts and a share to their children."""
@@ -91,8 +95,10 @@ def serve(kind: str, folder: str) -> None:
     rewrite = ours(folder, OURS[kind]) if kind in OURS else nlpaug(folder, int(kind.split()[-1]))
     for line in sys.stdin:
         texts, share = json.loads(line)
+        size = 32 if kind.endswith("by 32") else len(texts)
         start = time.process_time()
-        children = rewrite(texts, share)
+        calls = [rewrite(texts[at : at + size], share) for at in range(0, len(texts), size)]
+        children = [child for call in calls for child in call]
         print(json.dumps([time.process_time() - start, children]), file=out, flush=True)
 
 
@@ -154,6 +160,7 @@ def contest(root: Path, python: str, count: int, turns: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint(folder)
         peers = {f"nlpaug, batch {batch}": Worker(python, f"nlpaug {batch}", folder) for batch in BATCHES}
+        peers[BY_32] = Worker(python, BY_32, folder)
         workers = {kind: Worker(sys.executable, kind, folder) for kind in OURS} | peers
         for name in SETS:
             texts = sentences(root, name, count)
@@ -165,10 +172,16 @@ def contest(root: Path, python: str, count: int, turns: int) -> dict[str, Any]:
         for worker in workers.values():
             worker.process.terminate()
     # One sentence of each set: what the sets take together.
-    total = {kind: sum(1 / case["sentences a second"][kind] for case in found.values()) for kind in (*OURS, "nlpaug")}
-    found["all"] = {"times nlpaug": {kind: round(total["nlpaug"] / total[kind], 1) for kind in OURS}}
+    kinds = (*OURS, "nlpaug", BY_32)
+    total = {kind: sum(1 / case["sentences a second"][kind] for case in found.values()) for kind in kinds}
+    found["all"] = {"times nlpaug": {kind: round(total[peer_of(kind)] / total[kind], 2) for kind in OURS}}
     print("all", json.dumps(found["all"]), flush=True)
     return found
+
+
+def peer_of(kind: str) -> str:
+    """What one of ours is compared with."""
+    return BY_32 if kind.endswith("by 32") else "nlpaug"
 
 
 def of_set(workers: dict[str, Worker], texts: list[str], shares: dict[str, float], turns: int) -> dict[str, Any]:
@@ -182,8 +195,8 @@ def of_set(workers: dict[str, Worker], texts: list[str], shares: dict[str, float
             if turn:
                 rates[kind].append(len(texts) / seconds)
     rate = {kind: round(statistics.median(values), 2) for kind, values in rates.items()}
-    rate["nlpaug"] = max(value for kind, value in rate.items() if kind not in OURS)
-    ratio = {kind: round(rate[kind] / rate["nlpaug"], 1) for kind in OURS}
+    rate["nlpaug"] = max(rate[f"nlpaug, batch {batch}"] for batch in BATCHES)
+    ratio = {kind: round(rate[kind] / rate[peer_of(kind)], 1) for kind in OURS}
     return {"sentences a second": rate, "times nlpaug": ratio, "words changed": moved, "shares": shares}
 
 

@@ -66,7 +66,7 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
             do="numpy.load opens rows.npz; run it without --space rows, into another folder, for samples to look at",
             code="no-samples",
         )
-    manifest = Manifest(root)
+    manifest, doubts = Manifest(root), tuple[str, ...]()
     with manifest.lock():
         manifest.open()
         if lift is not None:
@@ -75,12 +75,14 @@ def report(out: str | Path, lift: str | Path | None = None) -> Written:
             measured = read_lift(source)  # refused before it is copied
             if Finished.is_at(root):
                 _refuse_other_classes(measured, Finished(root), source)
+                doubts = _other_data(measured, Finished(root))
             manifest.write(root / LIFT, source.read_bytes())
         if Finished.is_at(root) and not (root / SCORES).is_file():  # a run of an earlier version
             judge = Finished(root).facts.get("judge")
             if judge != "none":
                 write_scores(manifest, shared=judge == "shared")
-        return write_report(manifest)
+        written = write_report(manifest)
+        return dataclasses.replace(written, warnings=(*written.warnings, *doubts))
 
 
 def _refuse_own_lift(root: Path) -> None:
@@ -117,7 +119,7 @@ def write_report(manifest: Manifest) -> Written:
     if run is not None:
         own = _renew_card(manifest)
         vouch(manifest, [*own, *(path for path in (PAGE, LIFT, SCORES) if (root / path).is_file())])
-    warnings = _doubts(facts.lift, run) if run else ()
+    warnings = _other_method(facts.lift, run) if run else ()
     return Written(root / PAGE, len(page), dict(facts.missing), warnings)
 
 
@@ -151,7 +153,7 @@ def _with_run(facts: Report, run: Finished) -> Report:
         facts,
         title=f"Report: {word}",
         summary=_summary(run, classes),
-        alarms=(*_alarms(run), *_doubts(facts.lift, run)),
+        alarms=(*_alarms(run), *_other_method(facts.lift, run)),
         classes=classes,
         strips=strips_of(run),
         strips_total=run.tally.made.total(),
@@ -198,17 +200,20 @@ def _alarms(run: Finished) -> tuple[str, ...]:
     return (*lines, *([f"{run.skipped} inputs could not be used; skipped.jsonl says why."] if run.skipped else []))
 
 
-def _doubts(lift: LiftFacts | None, run: Finished) -> tuple[str, ...]:
-    """That the lift says nothing of the method that made this set, or may be of other data."""
-    if lift is None:
+def _other_method(lift: LiftFacts | None, run: Finished) -> tuple[str, ...]:
+    """That the lift says nothing of the method that made this set; nothing where it does."""
+    own = run.plan["method"]
+    if lift is None or not lift.methods or own in lift.methods or run.facts.get("abstained"):
         return ()
-    found, own, data = list[str](), run.plan["method"], str(run.facts.get("data", ""))
-    if lift.methods and own not in lift.methods and not run.facts.get("abstained"):
-        methods = ", ".join(lift.methods)
-        found.append(f"The lift was measured for {methods}; it says nothing of {own}, which made this set.")
-    if lift.data and data and Path(lift.data).name != Path(data).name:
-        found.append(f"The lift was measured on {lift.data}, this set was made from {data}: is that the same data set?")
-    return tuple(found)
+    return (f"The lift was measured for {', '.join(lift.methods)}; it says nothing of {own}, which made this set.",)
+
+
+def _other_data(lift: LiftFacts, run: Finished) -> tuple[str, ...]:
+    """That a lift that was named may be of other data: their folders have other names."""
+    data = str(run.facts.get("data", ""))
+    if not lift.data or not data or Path(lift.data).name == Path(data).name:
+        return ()
+    return (f"The lift was measured on {lift.data}, this set was made from {data}: is that the same data set?",)
 
 
 def _leak_words(run: Finished) -> str:

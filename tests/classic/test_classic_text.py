@@ -141,6 +141,9 @@ def test_a_text_with_nothing_to_change_is_noted():
         ("in the U.S. today, e.g. now", "in the U.S. today e.g. now"),
         ("@user1 thanks #now for $5!", "@user1 thanks #now for $5"),
         ("(Don't!) [see (a)] ((both))", "Don't see a both"),
+        ("(" * 150_000 + "." + ")" * 150_000 + " x", "x"),  # one step a mark: not a matter of hours
+        ("x" + "." * 300_000, "x"),
+        ("U." * 100_000, "U." * 100_000),
     ],
 )
 def test_marks_that_are_a_part_of_a_word_stay_with_it(text, words):

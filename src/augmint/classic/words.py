@@ -164,27 +164,40 @@ def spans_of(spans: Sequence[Any], text: str, sample: str) -> Spans:
 
 def _core(text: str, start: int, end: int) -> tuple[int, int]:
     """A chunk without the punctuation and symbols around it; brackets inside a word and the last dot of U.S. stay."""
-    while start < end and _is_mark(text[start]) and not _opens(text[start:end]):
-        start += 1
-    while start < end and _is_mark(text[end - 1]) and not _closes(text[start:end]):
-        end -= 1
+    last = end  # behind the last letter or digit
+    while start < last and _is_mark(text[last - 1]):
+        last -= 1
+    start = _front(text, start, last, end)
+    end = _back(text, start, last, end)
     if start and text[start - 1] in "'\u2019" and text[start:end].lower() in _CLITICS:
         start -= 1
     return start, end
 
 
-def _opens(chunk: str) -> bool:
-    """Whether the first mark is a part of the word: ``(s)he``, ``@user``, ``#tag``, ``$5``."""
-    if chunk[0] in _SIGILS:
-        return chunk[1:2].isalnum()
-    at = chunk.find(_BRACKETS.get(chunk[0], "\n"))
-    return at > 0 and any(not _is_mark(character) for character in chunk[at:])
+def _front(text: str, start: int, last: int, end: int) -> int:
+    """Where the word begins: ``(s)he``, ``@user``, ``#tag`` and ``$5`` with their first mark."""
+    if not _is_mark(text[start]):
+        return start
+    partners = {opener: text.rfind(closer, start, last) for opener, closer in _BRACKETS.items()}
+    while start < end and _is_mark(text[start]):
+        sigil = text[start] in _SIGILS and text[start + 1 : min(start + 2, end)].isalnum()
+        if sigil or partners.get(text[start], -1) > start:
+            break
+        start += 1
+    return start
 
 
-def _closes(chunk: str) -> bool:
-    """Whether the last mark is a part of the word: ``film(s)``, ``f(x)``, ``U.S.``."""
-    opener = next((first for first, last in _BRACKETS.items() if last == chunk[-1]), "\n")
-    return opener in chunk or bool(_INITIALS.fullmatch(chunk))
+def _back(text: str, start: int, last: int, end: int) -> int:
+    """Where the word ends: ``film(s)``, ``f(x)`` and ``U.S.`` with their last mark."""
+    if last == end:
+        return end
+    partners = {closer: text.find(opener, start, end) for opener, closer in _BRACKETS.items()}
+    while start < end and _is_mark(text[end - 1]):
+        initials = end == last + 1 and _INITIALS.fullmatch(text, start, end)
+        if initials or start <= partners.get(text[end - 1], -1) < end:
+            break
+        end -= 1
+    return end
 
 
 def _is_mark(character: str) -> bool:

@@ -158,6 +158,11 @@ class Listing:
     warnings: tuple[str, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def unlisted(self) -> list[dict[str, Any]]:
+        """The ``unreadable`` as rows of skipped.jsonl."""
+        return [{"id": id, "skipped": why, "detail": "", "sha256": ""} for id, why in self.unreadable]
+
     def of(self, split: str) -> Sequence[Entry]:
         """The entries of one split, in order."""
         if isinstance(self.entries, Entries):

@@ -107,14 +107,14 @@ class TableScan:
         tables = self.rows.tables
         assert self.columns is not None
         shared = [name for name in (self.columns.id, self.columns.group) if name]
-        other = {name for name in shared for table in tables if name not in table.strings | table.blank}
-        words = {name for name in shared for table in tables if name in table.strings} - other
+        untold = {name for name in shared for table in tables if name not in table.strings | table.blank}
+        told = {name for name in shared for table in tables if name in table.strings} - untold
         for at, table in enumerate(tables):
             parts = [other for other in tables if other.split == table.split]
             tables[at] = replace(
                 table,
                 columns=tuple(dict.fromkeys(name for part in parts for name in part.columns)),
-                strings=frozenset.intersection(*(part.strings for part in parts)) - other | words,
+                strings=frozenset.intersection(*(part.strings for part in parts)) - untold | told,
                 labels=self.kinds.get(table.split, str).__name__,
                 groups="str" if table.split in self.worded else "int",
                 split_words=self.split_words,

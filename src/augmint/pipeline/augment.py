@@ -267,7 +267,7 @@ class _Run:
         """The usable rows of the data, encoded; the others are among the ``skipped``."""
         self.encode_units(self.data)
         real, self.skipped = UsableRows.read(self.manifest, self.data)
-        self.skipped += [{"id": id, "skipped": why, "detail": "", "sha256": ""} for id, why in self.setup.unreadable]
+        self.skipped += self.setup.listing.unlisted
         if not real:
             raise DataError(
                 f"{self.setup.data}: no usable sample, {len(self.skipped)} unusable",
@@ -287,8 +287,7 @@ class _Run:
         encoding = Encoding.of(self.setup, source)
         self.encode_units(encoding)
         _, bad = UsableRows.read(self.manifest, encoding)
-        unreadable = self.setup.sources[source].listing.unreadable
-        bad += [{"id": id, "skipped": why, "detail": "", "sha256": ""} for id, why in unreadable]
+        bad += self.setup.sources[source].listing.unlisted
         self.skipped += [{**row, "source": source} for row in bad]
         if bad:
             self.progress.say(f"warning: {source}: {len(bad)} samples cannot be used; see skipped.jsonl")

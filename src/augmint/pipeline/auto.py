@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from augmint.pipeline.lift_file import read_object
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.output import check_folder, remove_earlier
 from augmint.pipeline.plan import Plan
 from augmint.pipeline.progress import Progress
 from augmint.pipeline.sources import Inputs
-from augmint.pipeline.tuning import Tuned, Tuning, tune
+from augmint.pipeline.tuning import Tuned, Tuning, is_finished, tune
 
 QUICK = Tuning(trials=12, controls=False)
 """What ``run --method auto`` spends when nothing else is said."""
@@ -35,9 +34,10 @@ def settle(
         with Manifest(out).lock():
             remove_earlier(out)
     home = Manifest(out).home / "tune"
-    cut = (home / "tune.json").is_file() and not read_object(home / "tune.json").get("finished", True)
-    found = tune(plan, inputs.data, home, tuning, pool=inputs.pool, device=device, settled=True, progress=progress)
-    if cut:  # a run that followed a search that was not done stands on no decision
+    finished = is_finished(home)
+    settled = bool(finished)
+    found = tune(plan, inputs.data, home, tuning, pool=inputs.pool, device=device, settled=settled, progress=progress)
+    if finished is False:  # a run that followed a search that was not done stands on no decision
         with Manifest(out).lock():
             remove_earlier(out, keep="tune")
     progress.say(f"auto: {'abstains' if found.plan.abstained else 'ships'}; {found.reason} (see {home / 'tune.json'})")

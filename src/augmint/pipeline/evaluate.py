@@ -160,7 +160,9 @@ def seconds_of(budget: str | float) -> float:
 
 def _data(data: Any, pool: Any, options: ReadOptions, group: Any, progress: Progress) -> LiftData:
     on_disk = isinstance(data, str | Path)
-    if not isinstance(group, str | None) if on_disk else isinstance(group, str) and group:
+    named = isinstance(group, str)
+    fits = named or group is None if on_disk else not (named and group)
+    if not fits:
         raise UsageError(
             f"group of type {type(group).__name__} with data of type {type(data).__name__}",
             expected="the name of a column for data on disk, an array (n,) for arrays",
@@ -170,7 +172,7 @@ def _data(data: Any, pool: Any, options: ReadOptions, group: Any, progress: Prog
     if on_disk:
         return read_data(Path(data), options, pool_path(pool) if pool else None, progress)
     x, y = data
-    return data_of_arrays(x, y, None if isinstance(group, str) else group, pool)
+    return data_of_arrays(x, y, None if named else group, pool)
 
 
 def _plan(values: Mapping[str, Any], data: LiftData) -> LiftPlan:
@@ -273,9 +275,9 @@ class _Run:
         """Pairs that lack the result of a student."""
         for index, pair in enumerate(pairs.pairs):
             lacking = [s for s in self.plan.students if not pair_path(manifest, s, shots, index).exists()]
-            shared = pairs.scheme == "shared test"
-            own = stripe(self.data.rows, pair.test, index, len(pairs.pairs)) if shared else None
             if lacking:
+                shared = pairs.scheme == "shared test"
+                own = stripe(self.data.rows, pair.test, index, len(pairs.pairs)) if shared else None
                 yield PairJob(shots, index, pair, own, tuple(lacking))
 
     def _measure(self, manifest: Manifest, jobs: Sequence[PairJob], deadline: float) -> int:

@@ -193,11 +193,9 @@ class Guard:
             # Those of the data's own splits are told where the splits are written.
             self.skipped += [{**row, "source": "heldout"} for row in bad if source == "heldout"]
         found, _ = load_prints(room, prints)
-        gone = self.setup.heldout.listing.unreadable if self.setup.heldout else ()
-        self._tell(len(found), len(gone))
-        self.skipped += [
-            {"id": id, "skipped": why, "detail": "", "sha256": "", "source": "heldout"} for id, why in gone
-        ]
+        unlisted = self.setup.heldout.listing.unlisted if self.setup.heldout else []
+        self.skipped += [{**row, "source": "heldout"} for row in unlisted]
+        self._tell(len(found))
         if not len(found):
             return {}
         if not room.manifest.finished(_BAR):
@@ -206,11 +204,11 @@ class Guard:
         self.counts |= {"held_out": len(found), "children": 0, "flagged": 0, "bar": bar}
         return prints
 
-    def _tell(self, usable: int, gone: int) -> None:
+    def _tell(self, usable: int) -> None:
         heldout = self.setup.heldout
-        if self.skipped or gone:
-            self.progress.say(f"warning: heldout: {len(self.skipped) + gone} samples cannot be used; see skipped.jsonl")
-        if heldout and len(self.skipped) == len(heldout.entries):
+        if self.skipped:
+            self.progress.say(f"warning: heldout: {len(self.skipped)} samples cannot be used; see skipped.jsonl")
+        if heldout and len(self.skipped) == len(heldout.entries) + len(heldout.listing.unreadable):
             raise DataError(
                 f"--heldout {heldout.path}: none of its {len(heldout.entries)} samples can be read",
                 expected=self.setup.medium.noun,

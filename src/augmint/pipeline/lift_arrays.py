@@ -71,18 +71,18 @@ def _fresh(pool: Array, known: Array) -> InMemory:
     """The rows of a pool that are not among the known ones, each once; compared as students get them."""
     if pool.shape[1:] != known.shape[1:]:
         raise _shape(f"a pool of shape {pool.shape}, x of shape {known.shape}", "and a pool of the same kind")
-    spare, seen = _as_seen(pool), {row.tobytes() for row in _as_seen(known)}
-    samples = []
-    for i, row in enumerate(spare):
-        if row.tobytes() not in seen:
-            seen.add(row.tobytes())
-            samples.append(Sample(f"{i:06d}", row if spare.ndim == 2 else pool[i]))
+    seen, samples = {_key(row) for row in known}, []
+    for i, row in enumerate(pool):
+        key = _key(row)
+        if key not in seen:
+            seen.add(key)
+            samples.append(Sample(f"{i:06d}", row.astype(np.float32) if pool.ndim == 2 else row))
     return InMemory(tuple(samples))
 
 
-def _as_seen(rows: Array) -> Array:
-    """Rows as float32, zeros without a sign."""
-    return np.asarray(rows, np.float32) + np.float32(0.0)
+def _key(row: Array) -> str:
+    """A hash of a row as float32, zeros without a sign."""
+    return sha256((np.asarray(row, np.float32) + np.float32(0.0)).tobytes())
 
 
 def _shape(got: str, expected: str) -> DataError:

@@ -142,7 +142,7 @@ def read_data(
     labelled = tuple(entry for entry in wanted if entry.target is not None)
     good, facts, bad = _read(reader, labelled, "read", progress)
     bad += listing.unreadable
-    warnings = [*listing.warnings, *_unusable(len(bad), len(labelled) + len(listing.unreadable), bad)]
+    warnings = [*listing.warnings, *_unusable(len(good), bad)]
     known = {fact["pixels"] for fact in facts}
     found, picked = None, list[str]()
     if pool is not None:
@@ -185,7 +185,7 @@ def rows_of(entries: Sequence[Entry] | Sequence[Sample], classes: Sequence[str])
 def _read_pool(path: Path, text: str, known: set[str], progress: Progress) -> tuple[Shelf, list[str], list[str]]:
     """The pool's samples that are new, the hashes of their pixels, and what to say of the others."""
     reader = detect(path)
-    listing = listed(path, ReadOptions(text=text, unlabelled=True))
+    listing = listed(reader, path, ReadOptions(text=text, unlabelled=True))
     entries = listing.entries
     good, facts, bad = _read(reader, entries, "read pool", progress)
     bad += listing.unreadable
@@ -196,7 +196,7 @@ def _read_pool(path: Path, text: str, known: set[str], progress: Progress) -> tu
             known.add(fact["pixels"])
             fresh.append(entry)
             hashes.append(fact["pixels"])
-    told = [f"pool: {line}" for line in _unusable(len(bad), len(entries) + len(listing.unreadable), bad)]
+    told = [f"pool: {line}" for line in _unusable(len(good), bad)]
     if len(fresh) < len(good):
         out = len(good) - len(fresh)
         told.append(f"pool: {out} of {len(good)} samples are in the data set, or twice in the pool; left out")
@@ -227,5 +227,6 @@ def _read(
     return tuple(good), facts, bad
 
 
-def _unusable(count: int, total: int, bad: Sequence[tuple[str, str]]) -> list[str]:
-    return [f"{count} of {total} samples cannot be used, first {bad[0][0]}: {bad[0][1]}"] if count else []
+def _unusable(good: int, bad: Sequence[tuple[str, str]]) -> list[str]:
+    total = good + len(bad)
+    return [f"{len(bad)} of {total} samples cannot be used, first {bad[0][0]}: {bad[0][1]}"] if bad else []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,7 +80,7 @@ def lift_of(cell: Cell, arm: str, metric: str) -> Lift | None:
     """The lift of one arm; larger is better, so that a smaller loss is a positive lift."""
     delta = numbers_of(cell, arm, metric) - numbers_of(cell, NONE.name, metric)
     known = delta[_finite(delta)]
-    return interval_of(cell, metric)(known) if len(known) else None
+    return interval_of(cell)(known) if len(known) else None
 
 
 def numbers_of(cell: Cell, arm: str, metric: str) -> F64:
@@ -98,10 +97,9 @@ def numbers_of(cell: Cell, arm: str, metric: str) -> F64:
     return values if METRICS[metric].larger else -values
 
 
-def interval_of(cell: Cell, metric: str) -> Callable[[F64], Lift]:
-    """The interval of paired differences that suits the pairs of a cell."""
-    rows = _by_row(cell, metric) and len(np.unique(cell.units)) > 1  # type: ignore[arg-type]
-    return partial(paired_rows if rows else paired, ratio=cell.pairs.ratio)
+def interval_of(cell: Cell) -> Callable[[F64], Lift]:
+    """The interval of paired differences, `numbers_of` a cell: of pairs alone, or of pairs and test rows."""
+    return lambda delta: (paired_rows if delta.ndim == 2 else paired)(delta, ratio=cell.pairs.ratio)
 
 
 def _by_row(cell: Cell, metric: str) -> bool:
@@ -182,7 +180,7 @@ def transfer_of(scratch: Cell, probe: Cell, arm: str, metric: str) -> dict[str, 
     if not known.any():
         return None
     plain, minted, most = (numbers[known] for numbers in values)
-    transfer = transfer_fraction(plain, minted, most, interval_of(scratch, metric))
+    transfer = transfer_fraction(plain, minted, most, interval_of(scratch))
     ends = {name: finite(getattr(transfer, name)) for name in ("fraction", "low", "high", "gap")}
     return {**ends, "pairs": transfer.pairs, "note": transfer.note, "headline": transfer.headline()}
 

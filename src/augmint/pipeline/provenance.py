@@ -74,12 +74,10 @@ def evaluate_commands(out: Path) -> tuple[tuple[str, str], ...]:
         "pairs": str(max((cell.get("planned") or cell["pairs"] for cell in facts["cells"]), default=0)),
         "factor": next((f"{arm['factor']:g}" for arm in facts["arms"] if arm.get("method")), ""),
         "metric": facts["metric"],
-        **{key: str(value) for key, value in facts["budget"].items()},
+        **facts["budget"],
+        **facts.get("settings", {}),
     }
-    settings = {
-        key: value if isinstance(value, list) else [str(value)] for key, value in facts.get("settings", {}).items()
-    }
-    words = [word for key, value in flags.items() if value for word in (f"--{key}", value)]
-    words += [word for key, values in settings.items() for value in values for word in (f"--{key}", value)]
+    listed = {key: value if isinstance(value, list) else [value] for key, value in flags.items() if value}
+    words = [word for key, values in listed.items() for value in values for word in (f"--{key}", str(value))]
     pool = " --pool POOL" if facts.get("pool") else ""
     return (("The lift again:", f"augmint evaluate DATA -o LIFT{pool} {shlex.join(words)}"),)

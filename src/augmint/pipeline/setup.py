@@ -134,11 +134,6 @@ class Setup:
         """Whether the judge shares trained weights with the method's model, so that its verdicts flatter."""
         return bool(self.plan.uses_model and _weights(self.model) & _weights(self.judge))
 
-    @property
-    def unreadable(self) -> tuple[tuple[str, str], ...]:
-        """(id, reason) of entries ruled out by the listing."""
-        return self.listing.unreadable
-
 
 @contextlib.contextmanager
 def prepare(

@@ -94,9 +94,8 @@ def open_sources(
     return found, ignored
 
 
-def listed(path: Path, options: ReadOptions) -> Listing:
+def listed(reader: Format, path: Path, options: ReadOptions) -> Listing:
     """A data set beside the data; the one column of its text is looked for where it has none of the data's name."""
-    reader = detect(path)
     try:
         return reader.scan(path, options)
     except DataError as error:
@@ -116,9 +115,9 @@ def _open(name: str, path: Path, options: ReadOptions) -> Source:
             do="correct the path",
             code="missing-path",
         )
-    labelled = name == "base"
+    reader, labelled = detect(path), name == "base"
     own = ReadOptions(options.label if labelled else "", text=options.text, unlabelled=not labelled)
-    source = Source(name, path, format_name(detect(path)), listed(path, own))
+    source = Source(name, path, format_name(reader), listed(reader, path, own))
     if not source.entries:
         raise DataError(f"--{name} {path}: no sample in it", expected=_KIND[name], do="add samples", code="no-samples")
     return source
@@ -132,7 +131,7 @@ def open_heldout(path: Path, options: ReadOptions) -> tuple[Source, tuple[str, .
     """
     source = _open("heldout", path, options)
     try:
-        known = listed(path, options)
+        known = listed(detect(path), path, options)
     except DataError as error:
         told = (f"--heldout {path}: its groups are not known ({error.got})",) if options.group else ()
         return source, told

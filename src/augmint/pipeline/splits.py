@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -62,15 +63,20 @@ class Rows:
     test: Bool
     classes: int
 
-    @property
+    @cached_property
     def grouped(self) -> bool:
         """Whether any two rows are of one group."""
         return len(np.unique(self.units)) < len(self.units)
 
-    @property
+    @cached_property
     def units_of_class(self) -> I64:
         """(classes,) how many groups each class has rows of."""
         return np.array([len(np.unique(self.units[self.labels == c])) for c in range(self.classes)])
+
+    @property
+    def able(self) -> int:
+        """Number of classes with two groups or more: one to learn from when the other is tested."""
+        return int(np.count_nonzero(self.units_of_class > 1))
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ def make_pairs(rows: Rows, shots: int, count: int, seed: int) -> Pairs:
     if rows.test.any():
         _refuse_crossing(rows)
         return maker.on_own_test()
-    _refuse_few_groups(rows)
+    _refuse_too_few(rows)
     return maker.disjoint() or maker.resampled()
 
 
@@ -199,19 +205,18 @@ class _Maker:
 
     def _across_groups(self, at: I64, take: I64, j: int) -> Pair:
         """A third of the groups to test on, the others to train on; what these lack is not tested."""
-        able, best = int(np.count_nonzero(self.rows.units_of_class > 1)), (0, at[:0], at[:0])
+        labels, best = self.rows.labels[at], (0, at[:0], at[:0])
         for attempt in range(TRIES):
             fold = self._folds(at, 3, "split", j, attempt)
             train = self._first(at[fold > 0], take, "train", j)
-            labels = self.rows.labels[at]
             test = at[(fold == 0) & np.isin(labels, self.rows.labels[train])]
             tested = len(np.unique(self.rows.labels[test]))
             best = max(best, (tested, train, test), key=lambda found: found[0])
-            if tested == able:
+            if tested == self.rows.able:
                 break
         _, train, test = best
         if not len(test):
-            raise _few_groups(self.rows, able)
+            raise _few_groups(self.rows)
         return Pair(train, self._some(test, len(train), j))
 
     def _counts(self) -> Iterator[int]:
@@ -243,10 +248,10 @@ class _Maker:
     def _apart_by_group(self, at: I64, count: int) -> list[Pair] | None:
         """Groups dealt to three parts for each pair: two to train on, one to test on."""
         fold, made = self._folds(at, 3 * count, "groups"), []
+        classes = len(np.unique(self.rows.labels))
         for j in range(count):
             train = self._first(at[(fold == 3 * j) | (fold == 3 * j + 1)], self.takes(at), "groups", j)
             test = at[fold == 3 * j + 2]
-            classes = len(np.unique(self.rows.labels))
             whole = len(train) == self.shots * classes and len(np.unique(self.rows.labels[test])) == classes
             if not whole or 2 * len(test) < len(train):
                 return None
@@ -319,19 +324,17 @@ def _refuse_no_class(take: I64 | Bool) -> None:
         )
 
 
-def _refuse_few_groups(rows: Rows) -> None:
+def _refuse_too_few(rows: Rows) -> None:
     """Groups stay on one side, so three are needed, and two classes with two of them each."""
     if not rows.grouped:
         _refuse_no_class(rows.units_of_class > 1)
-        return
-    able = int(np.count_nonzero(rows.units_of_class > 1))
-    if len(np.unique(rows.units)) < 3 or able < 2:
-        raise _few_groups(rows, able)
+    elif len(np.unique(rows.units)) < 3 or rows.able < 2:
+        raise _few_groups(rows)
 
 
-def _few_groups(rows: Rows, able: int) -> DataError:
+def _few_groups(rows: Rows) -> DataError:
     return DataError(
-        f"{len(np.unique(rows.units))} groups, {able} of {rows.classes} classes with rows of two or more of them",
+        f"{len(np.unique(rows.units))} groups, {rows.able} of {rows.classes} classes with rows of two or more of them",
         expected="three groups or more, and two classes that each have rows of two: a group is never on both sides",
         do="name a finer --group column, add groups, or give the data set a test part of its own",
         code="few-groups",

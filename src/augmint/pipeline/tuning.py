@@ -15,7 +15,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from augmint.models import get_card
 from augmint.pipeline.arms import NONE, Arm
 from augmint.pipeline.config import read_config
 from augmint.pipeline.lift_data import LiftData, read_data
+from augmint.pipeline.lift_file import read_object
 from augmint.pipeline.lift_plan import LiftPlan
 from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.manifest import Manifest
@@ -116,6 +117,12 @@ class Tuned:
     facts: dict[str, Any]
 
 
+def is_finished(out: Path) -> bool | None:
+    """Whether the search in a folder came to its end, or the time cut it; None where there is none."""
+    path = out / "tune.json"
+    return bool(read_object(path).get("finished", True)) if path.exists() else None
+
+
 def tune(
     plan: Plan,
     data: Path,
@@ -138,7 +145,7 @@ def tune(
         pool: unlabelled samples of the same kind.
         device: of the models.
         fresh: throw away an earlier search in ``out``.
-        settled: take what a finished search in ``out`` ended with, instead of going on with it.
+        settled: take what the search in ``out`` ended with (`is_finished`), instead of going on with it.
         progress: receives stages and messages.
 
     Raises:
@@ -153,11 +160,8 @@ def tune(
         watcher.say(f"warning: {warning}")
     job = _Job(plan, found, tuning, Manifest(out), device, watcher, begin)
     with opened(job.manifest, job.identity(), fresh, OURS):
-        earlier = out / "tune.json"
-        facts: dict[str, Any] = (
-            json.loads(earlier.read_bytes()) if settled and earlier.exists() else {"finished": False}
-        )
-        if facts.get("finished", True):
+        if settled:
+            facts = read_object(out / "tune.json")
             if tuning.trials > facts["tuning"]["trials"]:
                 watcher.say(f"{facts['tuning']['trials']} trials settled it before; fresh (--fresh) searches again")
             return Tuned(make_plan(read_config(out / "config.yaml")[0]), facts["reason"], facts)
@@ -307,14 +311,19 @@ class _Job:
         with contextlib.suppress(TimeUp):
             without = self.bench.out_of_fold(NONE, at, folds, 0)
             for arm in (best, RANDOM, MIXTURE):
-                try:
+                with self.forgiven(arm):
                     minted = self.bench.out_of_fold(arm, at, folds, 0)
-                except AugmintError as error:  # what ships does not hang on a control
-                    self.progress.say(f"{arm.name}, a control, could not be made: {error.got}")
-                    continue
-                hits, information = gains(without, minted, labels, units)
-                found.append({"name": arm.name, "hits": asdict(hits), "information": asdict(information)})
+                    hits, information = gains(without, minted, labels, units)
+                    found.append({"name": arm.name, "hits": asdict(hits), "information": asdict(information)})
         return found
+
+    @contextlib.contextmanager
+    def forgiven(self, control: Arm) -> Iterator[None]:
+        """What ships does not hang on a control: one that cannot be made is told, and left out."""
+        try:
+            yield
+        except AugmintError as error:
+            self.progress.say(f"{control.name}, a control, could not be made: {error.got}")
 
     def written(self, best: Arm | None, why: str, trials: Sequence[Trial], proof: Mapping[str, Any]) -> Tuned:
         """The files, and what they say."""

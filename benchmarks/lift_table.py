@@ -1,7 +1,8 @@
 """The table of `lift.py`, from what is done: benchmarks/results/lift.json, and docs/lift_table.md for people.
 
 A cell counts the pairs that have all arms that most of its pairs have; an arm that fewer have is shown with their
-number, and is in no comparison of the best arms. Cells that were not run are shown as such.
+number, and is in no comparison of the best arms. Cells that were not run are shown as such. What was measured elsewhere
+stays in the results: what lies in $AUGMINT_DRAWS is merged into them (`lift_stats.merged`).
 
 Run: python benchmarks/lift_table.py
 """
@@ -13,18 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import lift_stats as stats
 from augmint.evaluation.intervals import paired_rows
 from augmint.evaluation.transfer import transfer_fraction
-from augmint.pipeline.machine import machine_facts
 from lift import BUDGETS, FINE_PX, LONG, SCHEMES, Cell, cells, lines_of, stored, transfer_cells
 from lift_arms import CODEC_PX, PICKS, PROBE_MODEL, PROBE_PX, lines
 from lift_cells import PAIRS
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, PAGE = ROOT / "benchmarks/results/lift.json", ROOT / "docs/lift_table.md"
+SEEDS = ROOT / "benchmarks/results/lift_seeds.json"
 STUDENTS = ("probe", "scratch", "finetune")
 ORACLE_GAIN, MARGIN = 0.03, 0.01
 
@@ -39,15 +38,15 @@ number of pairs stands in the head of each column: 20 are the rule, and cells wi
 
 def main() -> None:
     """Write both."""
-    found = results()
+    found = results(json.loads(RESULTS.read_text()) if RESULTS.exists() else {})
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf8")
     PAGE.write_text(HEAD + "\n" + "\n".join(page(found)).rstrip() + "\n", encoding="utf8")
 
 
-def results() -> dict[str, Any]:
-    """Everything that is measured."""
-    parts = {cell: whole(cell) for cell in cells(STUDENTS)}
-    done = {cell: pairs for cell, pairs in parts.items() if pairs}
+def results(before: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that is measured, here or before."""
+    earlier = {cell["name"]: cell for cell in before.get("cells", [])}
+    found = [table_of(cell, whole(cell)) for cell in cells(STUDENTS)]
     facts = {
         "version": 1,
         "metric": "accuracy",
@@ -57,10 +56,13 @@ def results() -> dict[str, Any]:
         "finetune": f"{PROBE_MODEL}/{FINE_PX}",
         "auto": {name: vars(scheme) for name, scheme in SCHEMES.items()},
         "picks": PICKS,
-        "machine": machine_facts(),
+        "machines": stats.machines(before, here=any(fresh["arms"] for fresh in found)),
     }
-    listed = [table_of(cell, pairs) for cell, pairs in parts.items()]
-    return facts | {"cells": listed, "duels": duels(done), "auto_summary": auto(done), "transfer": transfer()}
+    listed = [stats.merged(earlier.get(fresh["name"], {}), fresh, [line.name for line in lines(fresh["student"])])
+              for fresh in found]  # fmt: skip
+    seeds = json.loads(SEEDS.read_text()) if SEEDS.exists() else {"cells": {}}
+    closed = transfer() or before.get("transfer", {"status": "not run"})
+    return facts | {"cells": listed, "duels": duels(listed), "auto_summary": auto(listed, seeds), "transfer": closed}
 
 
 def whole(cell: Cell) -> list[dict[str, Any]]:
@@ -86,51 +88,50 @@ def table_of(cell: Cell, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return facts | {"status": "done", "scheme": scheme, "shared": shared, "arms": arms}
 
 
-def _named(student: str, pairs: Sequence[Mapping[str, Any]], *sides: str) -> list[str]:
-    """Lines of these sides that every pair has."""
-    names = [line.name for line in lines(student) if line.side in sides]
-    return [name for name in names if all(name in pair["arms"] for pair in pairs)]
+def _named(cell: Mapping[str, Any], *sides: str) -> list[str]:
+    """Lines of these sides that every pair of a cell has."""
+    return stats.whole(cell, [line.name for line in lines(cell["student"]) if line.side in sides])
 
 
-def duels(done: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+def duels(listed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The best of ours against the best of the peers, with a pool and without, chosen on the other half."""
     out: dict[str, Any] = {}
     for student in STUDENTS:
         for word, sides in {"with a pool": ("ours", "pool"), "without a pool": ("ours",)}.items():
             found = {}
-            for cell, pairs in done.items():
-                ours, theirs = _named(student, pairs, *sides), _named(student, pairs, "peer")
-                if cell.student == student and len(pairs) > 3 and ours and theirs:
-                    found[cell.name] = stats.duel(pairs, ours, theirs)
+            for cell in listed:
+                ours, theirs = _named(cell, *sides), _named(cell, "peer")
+                if cell["student"] == student and cell["pairs"] > 3 and ours and theirs:
+                    found[cell["name"]] = stats.duel(cell, ours, theirs)
             if found:
                 means = {name: duel["mean"] for name, duel in found.items()}
                 out[f"{student}, {word}"] = {"average": stats.across(means), "cells": found}
     return out
 
 
-def auto(done: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """Non-inferiority of `auto`, how often it ships, and whether it ships where the oracle gains."""
+def auto(listed: Sequence[Mapping[str, Any]], seeds: Mapping[str, Any]) -> dict[str, Any]:
+    """Non-inferiority of `auto`, how often it ships, and whether it ships where the oracle gains.
+
+    Where pairs have several seeds of the student (`lift_seeds.py`), the difference of a pair is the mean over them.
+    """
     rows = {}
-    for cell, pairs in done.items():
-        if len(pairs) > 3 and all("auto" in pair["arms"] for pair in pairs):
-            oracle = stats.oracle(pairs, _named(cell.student, pairs, "ours", "pool"))
-            lift = stats.said(stats.lift(pairs, "auto"))
-            ships = stats.shipped(pairs)
-            rows[cell.name] = {**lift, "ships": ships, "oracle": oracle, "safe": lift["low"] > -MARGIN}
-    if not rows:
-        return {}
-    rich = [row["ships"] >= 0.5 for row in rows.values() if row["oracle"]["gain"] >= ORACLE_GAIN]
-    abstained = 1.0 - float(np.mean([row["ships"] for row in rows.values()]))
-    return {"cells": rows, "abstention_rate": round(abstained, 4), "safe_cells": sum(r["safe"] for r in rows.values()),
-            "cells_where_oracle_gains": len(rich), "of_these_it_ships_in": sum(rich)}  # fmt: skip
+    for cell in listed:
+        if cell["pairs"] > 3 and _named(cell, "auto"):
+            row = stats.auto(cell, _named(cell, "ours", "pool"), MARGIN)
+            if cell["name"] in seeds["cells"]:
+                lift = seeds["cells"][cell["name"]]["lift"]
+                one = {key: row[key] for key in ("mean", "low", "high")}
+                row |= {**lift, "safe": lift["low"] > -MARGIN, "seeds": seeds["seeds"], "one seed": one}
+            rows[cell["name"]] = row
+    return stats.autos(rows, ORACLE_GAIN)
 
 
 def transfer() -> dict[str, Any]:
-    """How much of the gap between scratch and probe the pool closes, CIFAR-10 at 20 a class."""
+    """How much of the gap between scratch and probe the pool closes, CIFAR-10 at 20 a class; empty if not run here."""
     probe, scratch = (whole(cell) for cell in transfer_cells())
     pairs = min(len(probe), len(scratch))
     if pairs < 2:
-        return {"status": "not run"}
+        return {}
     low, high = stats.table(scratch[:pairs], "none"), stats.table(probe[:pairs], "none")
     out: dict[str, Any] = {"pairs": pairs, "probe": float(high.mean()), "scratch": float(low.mean()), "arms": {}}
     for name in (name for name in scratch[0]["arms"] if name != "none"):
@@ -209,7 +210,11 @@ def auto_lines(auto_found: Mapping[str, Any]) -> Iterator[str]:
     yield f"- The oracle arm gains 3 points or more in {rich} cells; auto ships (in half of the pairs) in {ships}."
     yield from ["", "| cell | auto minus none | ships | oracle gains |", "| --- | --- | --- | --- |"]
     for name, row in rows.items():
-        yield f"| {name} | {signed(row, False)} | {row['ships']:.0%} | {100 * row['oracle']['gain']:+.1f} |"
+        one = f", with one seed {signed(row['one seed'], False)}" if "seeds" in row else ""
+        yield f"| {name} | {signed(row, False)}{one} | {row['ships']:.0%} | {100 * row['oracle']['gain']:+.1f} |"
+    many = {row["seeds"] for row in rows.values() if "seeds" in row}
+    if many:
+        yield f"\nWhere one seed is named too, a pair's difference is the mean over {max(many)} seeds of the student."
     yield ""
 
 

@@ -29,7 +29,6 @@ from augmint.core.types import Budget, TrainingSet
 from augmint.models import load_network
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.evaluate import seconds_of
-from augmint.pipeline.machine import machine_facts
 from augmint.pipeline.minting import Fold
 from augmint.pipeline.tune import Scheme, choose
 from augmint.students import TABLE
@@ -49,7 +48,7 @@ BUDGETS = {
     "finetune": Budget(updates=50, batch=16),
 }
 SCHEME = Scheme(folds=3, repeats=1)
-MARGIN = 0.01
+MARGIN, ORACLE_GAIN = 0.01, 0.03
 AIMS = {"trec": 8.0, "sst2": 4.0, "snips": 3.0}
 
 HEAD = """# Does it help texts? The table
@@ -197,64 +196,44 @@ def table_of(cell: tuple[str, str, int]) -> dict[str, Any]:
     return facts | {"status": "done", "scheme": scheme, "shared": round(share, 4), "arms": ordered}
 
 
-def auto_facts() -> dict[str, Any]:
+def auto_facts(listed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Non-inferiority of `auto`, and how often it ships."""
     rows = {}
-    for cell in cells():
-        ours = [line.name for line in lines(cell[0]) if line.side in ("ours", "pool")]
-        there = [
-            name
-            for name in ours
-            if len(pairs_of(cell, ["none", "auto", name])) == len(pairs_of(cell, ["none", "auto"]))
-        ]
-        pairs = pairs_of(cell, ["none", "auto", *there])
-        if len(pairs) > 3 and there:
-            lift = stats.said(stats.lift(pairs, "auto"))
-            facts = {"ships": stats.shipped(pairs), "oracle": stats.oracle(pairs, there), "safe": lift["low"] > -MARGIN}
-            rows["-".join(map(str, cell))] = {**lift, **facts}
-    if not rows:
-        return {}
-    rich = [row["ships"] >= 0.5 for row in rows.values() if row["oracle"]["gain"] >= 0.03]
-    return {"cells": rows, "abstention_rate": round(1.0 - float(np.mean([row["ships"] for row in rows.values()])), 4),
-            "safe_cells": sum(row["safe"] for row in rows.values()),
-            "cells_where_oracle_gains": len(rich), "of_these_it_ships_in": sum(rich)}  # fmt: skip
+    for cell in listed:
+        ours = _named(cell, "ours", "pool")
+        if cell["pairs"] > 3 and ours and _named(cell, "auto"):
+            rows[cell["name"]] = stats.auto(cell, ours, MARGIN)
+    return stats.autos(rows, ORACLE_GAIN)
 
 
 def aims(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What was hoped for, at 10 rows a class from scratch."""
-    arms = {cell["name"]: cell["arms"] for cell in listed}
+    by_name = {cell["name"]: cell for cell in listed}
     for data, points in AIMS.items():
-        cell = ("scratch", data, 10)
+        arms = by_name[f"scratch-{data}-10"]["arms"]
         for name in ("retrieval", "retrieval soft"):
-            pairs = pairs_of(cell, ["none", name])
-            if len(pairs) > 1:
-                lift = stats.said(stats.lift(pairs, name))
+            if name in arms:
+                lift = arms[name]["lift"]
                 word = "met" if 100 * lift["mean"] >= points else "missed"
-                verdict = arms[f"scratch-{data}-10"][name]["lift"]["verdict"]
-                word += ", no detectable effect among all arms of the cell" if verdict == stats.NULL else ""
-                said = f"{signed(lift, False)}, {len(pairs)} pairs; aim +{points:g} {word}"
+                word += ", no detectable effect among all arms of the cell" if lift["verdict"] == stats.NULL else ""
+                said = f"{signed(lift, False)}, {lift['pairs']} pairs; aim +{points:g} {word}"
                 yield f"- {data}, {name} with {POOL} pool texts: {said}."
-    yield from beside_peers()
+    yield from (line for data in SHOTS for line in beside_peers(by_name[f"scratch-{data}-10"]))
 
 
-def beside_peers() -> Iterator[str]:
+def beside_peers(cell: Mapping[str, Any]) -> Iterator[str]:
     """The arms without a pool beside the best peer."""
-    for data in SHOTS:
-        cell = ("scratch", data, 10)
-        done = len(pairs_of(cell, ["none"]))
-        peers, ours = ([name for name in _named("scratch", side) if len(pairs_of(cell, ["none", name])) == done]
-                       for side in ("peer", "ours"))  # fmt: skip
-        if done > 3 and peers and ours:
-            pairs = pairs_of(cell, ["none", *ours, *peers])
-            over, beside = stats.duel(pairs, ours, ["none"]), stats.duel(pairs, ours, peers)
-            own, theirs = (" or ".join(dict.fromkeys(beside[side])) for side in ("ours", "theirs"))
-            yield (f"- {data}, without a pool, chosen on the other half of the pairs: best of ours ({own}) "
-                   f"{signed(over, False)} over none, {signed(beside, False)} over the best peer ({theirs}), "
-                   f"{len(pairs)} pairs.")  # fmt: skip
+    peers, ours = _named(cell, "peer"), _named(cell, "ours")
+    if cell["pairs"] > 3 and peers and ours:
+        over, beside = stats.duel(cell, ours, ["none"]), stats.duel(cell, ours, peers)
+        own, theirs = (" or ".join(dict.fromkeys(beside[side])) for side in ("ours", "theirs"))
+        yield (f"- {cell['data']}, without a pool, chosen on the other half of the pairs: best of ours ({own}) "
+               f"{signed(over, False)} over none, {signed(beside, False)} over the best peer ({theirs}), "
+               f"{cell['pairs']} pairs.")  # fmt: skip
 
 
-def _named(student_name: str, *sides: str) -> list[str]:
-    return [line.name for line in lines(student_name) if line.side in sides]
+def _named(cell: Mapping[str, Any], *sides: str) -> list[str]:
+    return stats.whole(cell, [line.name for line in lines(cell["student"]) if line.side in sides])
 
 
 def page(found: Mapping[str, Any]) -> Iterator[str]:
@@ -280,11 +259,16 @@ def fewer(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def table(arguments: argparse.Namespace) -> None:
-    """Write the results and the page."""
-    listed = [table_of(cell) for cell in cells()]
+    """Write the results and the page; what was measured elsewhere stays in them."""
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"cells": []}
+    earlier = {cell["name"]: cell for cell in before["cells"]}
+    here = [table_of(cell) for cell in cells()]
+    listed = [stats.merged(earlier.get(fresh["name"], {}), fresh, [line.name for line in lines(fresh["student"])])
+              for fresh in here]  # fmt: skip
     found = {"version": 1, "metric": "accuracy", "budget": {name: vars(value) for name, value in BUDGETS.items()},
-             "probe": ENCODER, "pool": POOL, "auto": vars(SCHEME), "machine": machine_facts(), "cells": listed,
-             "auto_summary": auto_facts(), "aims": list(aims(listed))}  # fmt: skip
+             "probe": ENCODER, "pool": POOL, "auto": vars(SCHEME),
+             "machines": stats.machines(before, here=any(fresh["arms"] for fresh in here)), "cells": listed,
+             "auto_summary": auto_facts(listed), "aims": list(aims(listed))}  # fmt: skip
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf8")
     PAGE.write_text(HEAD + "\n" + "\n".join(page(found)).rstrip() + "\n", encoding="utf8")
 

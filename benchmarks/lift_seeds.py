@@ -1,10 +1,11 @@
 """Is what `auto` does to fine-tuning the data, or the luck of one training? Pairs where it shipped, with five seeds.
 
-A network that is trained further for 50 updates ends one to seven points higher or lower by its seed alone, and `lift.py`
-trains it once for each arm of a pair. Here, in every cell of fine-tuning, `none` and what `auto` shipped are trained with four
-more seeds of the student in each pair where it shipped (elsewhere they are the same, whatever the seed); the rows and
-what was minted stay as they are. A pair's difference is then the mean over its seeds. Seed 0 is the one of `lift.py`:
-on the same processor it gives what the table has; on another one, whose last bits differ, it is one more seed (``off``).
+A network that is trained further for 50 updates ends one to seven points higher or lower by its seed alone, and
+`lift.py` trains it once for each arm of a pair. Here, in every cell of fine-tuning, `none` and what `auto` shipped are
+trained with four more seeds of the student in each pair where it shipped (elsewhere they are the same, whatever the
+seed); the rows and what was minted stay as they are. A pair's difference is then the mean over its seeds. Seed 0 is the
+one of `lift.py`: on the same processor it gives what the table has; on another one, whose last bits differ, it is one
+more seed (``off``).
 
     python benchmarks/lift_seeds.py run [--time 1h]   # resumes; $AUGMINT_DRAWS/seeds
     python benchmarks/lift_seeds.py write             # benchmarks/results/lift_seeds.json, read by lift_table.py

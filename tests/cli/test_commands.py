@@ -6,6 +6,8 @@ import errno
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,8 +15,10 @@ from hypothesis import strategies as st
 
 import augmint as am
 from augmint.cli.parser import COMMANDS, parse
+from augmint.cli.show import Console
 from augmint.core.errors import UsageError
 from augmint.core.version import __version__
+from augmint.pipeline import quickstart
 from augmint.pipeline.manifest import Manifest
 from support import PLAIN, children, metadata, pixels_of, snapshot, write_digits
 
@@ -321,6 +325,27 @@ def test_env_shows_versions_and_settings(augmint, monkeypatch):
     assert answer.json["settings"]["AUGMINT_MODELS"] == "/models"
     assert answer.json["libraries"]["torch"]
     assert "hf_secret" not in answer.out + augmint("env").out
+
+
+def test_quickstart_of_another_seed_mixes_no_digits(augmint, tmp_path):
+    quickstart.write_digits(tmp_path / "digits", slice(20), seed=0)
+    before = snapshot(tmp_path)
+    answer = augmint("quickstart", "-o", tmp_path, "--seed", 1)
+    assert answer.code == 2 and "has other digits" in answer.err and snapshot(tmp_path) == before
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "augmint", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["augmint", __version__]
+
+
+def test_a_name_of_two_lines_is_a_row_of_a_table(capsys):
+    Console(as_json=False, quiet=False, bars=False).table(["class", "rows"], [["a\nb", 3], ["c", 4]])
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["class", "rows"],
+        ["a?b", "3"],
+        ["c", "4"],
+    ]
 
 
 @pytest.mark.slow

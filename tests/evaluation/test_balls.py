@@ -105,7 +105,7 @@ def test_ties_and_duplicates(real: np.ndarray, minted: np.ndarray, k: int) -> No
 def test_blocks_scale_and_shift_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     real, minted = clouds(200, 6, 1), clouds(150, 6, 2)
     expected = ball_scores(real, minted)
-    for scale in (1e-18, 1e18):
+    for scale in (2.0**-80, 1e-18, 1e18):
         assert ball_scores(real * np.float32(scale), minted * np.float32(scale)) == expected
     assert ball_scores(real + 1024, minted + 1024) == pytest.approx(expected, abs=0.01)
     monkeypatch.setattr(balls, "BLOCK_ROWS", 7)

@@ -78,6 +78,11 @@ def test_refuses() -> None:
     bad[1, 1] = np.nan
     with pytest.raises(DataError, match="1 row"):
         fidelity(clouds(5), bad)
+    with pytest.raises(UsageError, match="k 0"):
+        fidelity(clouds(5), clouds(5), k=0)
+    for odd in (clouds(5) + 1j, np.array([["1", "2"]] * 5)):
+        with pytest.raises(UsageError, match="of type"):
+            fidelity(odd, odd)
 
 
 def test_agreement_by_hand() -> None:
@@ -89,6 +94,8 @@ def test_agreement_by_hand() -> None:
     assert label_agreement(probability[:0], soft[:0]).note == "not enough data"
     with pytest.raises(ValueError, match="labels"):
         label_agreement(probability, np.array([0]))
+    with pytest.raises(DataError, match=r"1 row\(s\) with NaN"):
+        label_agreement(np.where(probability == 0.9, np.nan, probability), np.array([0, 1, 1, 1]))
 
 
 def test_children_of_one_parent_count_as_far_as_they_differ() -> None:

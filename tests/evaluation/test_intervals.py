@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from augmint.core.units import NATS
 from augmint.evaluation.intervals import by_split, by_unit, family, holm, paired, paired_rows, share_interval, sign_flip
 
 NUMBERS = st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=2, max_size=30)
@@ -77,7 +78,7 @@ def test_headlines() -> None:
     assert paired(-good).headline().startswith("harms: -2.1 points [-")
     assert paired([0.1]).headline() == "no detectable effect: +10.0 points, 1 pair"
     assert paired(np.zeros(5)).headline() == "no detectable effect: +0.0 points [0.0, 0.0], 5 pairs"
-    assert paired([3.0, 3.1, 2.9], level=0.9).headline(1, "nats").startswith("+3.0 nats [2.8, 3.2]")
+    assert paired([3.0, 3.1, 2.9], level=0.9).headline(NATS).startswith("+3.000 nats [2.831, 3.169], 3 pairs")
 
 
 def test_the_same_gain_three_times_is_not_proof_and_ten_times_is() -> None:

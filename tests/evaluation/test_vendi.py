@@ -45,4 +45,6 @@ def test_direction_and_reference() -> None:
     assert wide.matched == pytest.approx(wide.reference, rel=0.05) and wide.better == "larger"
     assert few.matched < 0.8 * few.reference
     assert wide.low <= wide.value <= wide.high == 12
+    half = np.concatenate([clouds(5, 2), np.zeros((5, 2), np.float32)])  # rows of zeros: each stands for itself
+    assert 5 < diversity(half).value <= diversity(half).high == 7
     assert np.isnan(diversity(like).reference) and diversity(like[:0]).note == "not enough data"

@@ -12,6 +12,8 @@ import pytest
 import augmint as am
 from augmint.cli.parser import parse
 from augmint.core.errors import DataError, UsageError
+from augmint.pipeline import strips
+from augmint.pipeline.figures import renewed
 from augmint.pipeline.finished import Finished
 from augmint.pipeline.manifest import Manifest
 from augmint.pipeline.provenance import evaluate_commands
@@ -173,6 +175,9 @@ def test_a_lift_of_other_data_is_refused_and_one_of_another_method_is_told(finis
         written = report(finished.out, tmp_path)
         assert [f"nothing of {own}" in warning for warning in written.warnings] == [True] * told
         assert (f"nothing of {own}" in written.path.read_text()) == told
+    further = [{"name": f"{own}+classic", "method": own, "then": "classic", "factor": 2.0}]
+    (tmp_path / "lift.json").write_text(json.dumps({**LIFT, "arms": further, "data": finished.data.name}))
+    assert f"measured for {own}+classic; it says nothing of {own}" in report(finished.out, tmp_path).warnings[0]
 
 
 def test_a_lift_that_may_be_of_other_data_is_told_and_one_beside_another_is_refused(finished, tmp_path):
@@ -209,6 +214,20 @@ def test_the_card_has_the_figures_of_now(finished, tmp_path):
     after = snapshot(finished.out)
     am.augment(finished.data, finished.out, **MIXED)  # resumed: the figures stay
     assert snapshot(finished.out) == after
+
+
+def test_a_class_that_looks_like_a_mark_of_the_card_is_none(tmp_path):
+    card = "| <!-- lift --> | 3 |\n\n<!-- lift -->\n\nold\n\n<!-- end of lift -->\n\n## How\n"
+    found = renewed(card, tmp_path)
+    assert found.startswith("| <!-- lift --> | 3 |\n\n<!-- lift -->\n\nWhether") and found.endswith("-->\n\n## How\n")
+    assert "old" not in found and renewed("no mark", tmp_path) == "no mark"
+
+
+def test_strips_are_of_classes_at_random_where_there_are_many(first_run, monkeypatch):
+    monkeypatch.setattr(strips, "STRIPS", 2)
+    shown = [strip.label for strip in strips.strips_of(Finished(first_run.out))]
+    made = [name for name, count in first_run.result.made.items() if count]
+    assert len(shown) == 2 < len(made) and shown == sorted(shown) and shown != made[:2]
 
 
 def test_a_card_that_was_changed_by_hand_is_left_alone(finished, tmp_path):
@@ -255,7 +274,13 @@ def test_scores_are_shown_with_what_is_needed_to_read_them(finished):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"version": 2, "cells": []}', '{"version": 1, "cells": [{}], "metric": "a"}']
+    "text",
+    [
+        *("", "[]", "{}", '{"version": 2, "cells": []}', '{"version": 1, "cells": [{}], "metric": "a"}'),
+        json.dumps({key: value for key, value in LIFT.items() if key != "arms"}),
+        json.dumps({**LIFT, "shots": 5}),
+        json.dumps(LIFT).replace('"harms"', '"odd"'),
+    ],
 )
 def test_a_file_that_is_no_lift_is_refused_before_anything_is_written(finished, tmp_path, text):
     before = snapshot(finished.out)

@@ -6,6 +6,7 @@ import difflib
 import re
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_reports import HOSTILE
@@ -13,6 +14,7 @@ from test_page import Page
 
 from augmint.report.differences import MOST, Compared, Piece, compared, differences, excerpt, likeness
 from augmint.report.facts import Rejection, Report, Shown, Strip
+from augmint.report.names import printable
 from augmint.report.page import render
 
 WORDS = st.lists(
@@ -104,12 +106,12 @@ def page_of(strip: Strip) -> str:
 
 def test_a_family_is_on_the_page_with_marks_that_need_no_colour():
     page = page_of(family("a good film", "a fine film"))
-    assert '<del><span class="unseen">left out: </span>good</del>' in page
-    assert '<ins><span class="unseen">put in: </span>fine</ins>' in page
+    assert '<del><span class="unseen" dir="ltr">left out: </span>good</del>' in page
+    assert '<ins><span class="unseen" dir="ltr">put in: </span>fine</ins>' in page
     assert "a good film" in page and "data:1" not in page and "<img" not in page
     assert "del { " in page and "line-through" in page and "ins { " in page and "underline" in page
     assert page.count("syn-1") == 2 and "needed 0.3" in page  # among the minted and among the rejected
-    assert 'a <del><span class="unseen">left out: </span>good</del> <ins>' in page  # never two words in one
+    assert 'a <del><span class="unseen" dir="ltr">left out: </span>good</del> <ins>' in page  # never two words in one
 
 
 def test_hostile_texts_stay_text():
@@ -117,6 +119,33 @@ def test_hostile_texts_stay_text():
     assert [tag for tag, _ in clean.tags if tag in ("img", "script")] == []
     assert {tag for tag, _ in hostile.tags} == {tag for tag, _ in clean.tags}
     assert "onerror" in "".join(hostile.text)
+
+
+def test_words_of_all_scripts_are_whole():
+    for words in ("हिन्दी में", "cafe\u0301 noir", "שָׁלוֹם עולם"):
+        first, second = words.split()
+        assert kinds(differences(words, f"{first} x")) == [("kept", first), ("gone", f" {second}"), ("new", " x")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("." * 4000, ("." * 50 + "a ") * 80), ("0 1 " * 1000, "0 1 0 " * 660), ("x = f(a);\n" * 300, "y = f(b);\n" * 300)],
+)
+def test_the_same_word_a_thousand_times_takes_no_minutes(old, new):
+    pieces = differences(old, new)
+    assert "".join(piece.text for piece in pieces if piece.kind != "gone") == new
+    assert "".join(piece.text for piece in pieces if piece.kind == "gone") in old
+
+
+def test_direction_is_the_texts_own():
+    page = page_of(family("סרט טוב", "סרט רע"))
+    assert '<span class="unseen" dir="ltr">put in: </span>' in page  # dir="auto" passes over what has its own
+
+
+def test_spaces_and_marks_of_all_scripts_are_shown():
+    text = "Bon\u00a0! \u3053\u3000\u308c soft\u00adhyphen \u200f \u200b \U0001fae8"
+    assert printable(text) == text
+    assert printable("a\x07\u2028\u202e\u2066\udcff") == "a" + 5 * "\N{REPLACEMENT CHARACTER}"
 
 
 def test_joined_letters_stay_joined():

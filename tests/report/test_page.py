@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import time
 from collections import Counter
@@ -12,9 +13,9 @@ from itertools import pairwise
 import matplotlib as mpl
 import numpy as np
 import pytest
-from made_reports import HOSTILE, full
+from made_reports import HOSTILE, arm, full, lift
 
-from augmint.report.facts import Report, Shown, Strip
+from augmint.report.facts import Effect, Report, Shown, Strip
 from augmint.report.page import render
 from support import pattern
 
@@ -159,6 +160,22 @@ def test_the_same_facts_give_the_same_page_and_leave_matplotlib_alone():
     before = dict(mpl.rcParams)
     assert render(full()) == render(full())
     assert dict(mpl.rcParams) == before
+
+
+def test_a_lift_in_log_loss_is_in_nats():
+    made = lift()
+    page = render(dataclasses.replace(full(), lift=dataclasses.replace(made, metric="log_loss")))
+    assert "change of log loss, nats" in page and "Log loss in nats, smaller is better" in page
+    assert "Log loss in percent" not in page
+
+
+def test_one_pair_has_no_interval():
+    unsure = Effect(-0.019, math.nan, math.nan, "no detectable effect", "one")
+    alone = dataclasses.replace(arm("gan", -0.019), effects={"auroc": unsure, "accuracy": unsure})
+    cell = dataclasses.replace(lift().cells[0], pairs=1, arms=(arm("none", 0.0), alone))
+    facts = dataclasses.replace(lift(), metric="auroc", cells=(cell,))
+    page = render(dataclasses.replace(full(), lift=facts))
+    assert "nan]" not in page and ">-1.9</span>" in page
 
 
 def test_the_verdicts_are_told_as_they_are(page):

@@ -14,6 +14,6 @@ def say(text: str, stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def clean(text: str) -> str:
-    """Names come from the data: none of their control characters reaches the terminal."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
+def clean(text: str, breaks: str = "\n\t") -> str:
+    """Names come from the data: none of their control characters but ``breaks`` reaches the terminal."""
+    return "".join(letter if letter.isprintable() or letter in breaks else "?" for letter in text)

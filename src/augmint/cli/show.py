@@ -53,7 +53,7 @@ class Console:
         width = None if sys.stdout.isatty() else _WIDE
         table = Table(*(Column(word, overflow="fold") for word in head), box=None, pad_edge=False)
         for row in rows:
-            table.add_row(*(escape(clean(str(cell))) for cell in row))
+            table.add_row(*(escape(clean(str(cell), breaks="")) for cell in row))
         console = RichConsole(highlight=False, width=width, file=io.StringIO(), no_color=True)
         with console.capture() as caught:
             console.print(table)

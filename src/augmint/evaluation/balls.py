@@ -88,14 +88,15 @@ def crossings(real: F32, radius: F32, minted: F32, own_radius: F32) -> Crossings
 
 
 class _Rows:
-    """Some rows and their radii; as they are, and shifted, scaled and squared for the product."""
+    """Some rows and their radii, scaled; and shifted and squared for the product."""
 
     def __init__(self, rows: F32, radius: F32, center: F32, scale: np.float32) -> None:
-        self.rows, self.radius = rows, radius
+        self.rows: F32 = rows * scale
+        self.radius: F32 = radius * scale
         self.near_zero: F32 = (rows - center) * scale
         self.size: F32 = np.einsum("nd,nd->n", self.near_zero, self.near_zero)
         self.slack: F32 = self.size * np.float32(ROUNDING * np.sqrt(rows.shape[1]))
-        self.limit: F32 = np.square(radius * scale)
+        self.limit: F32 = np.square(self.radius)
 
 
 def _one_block(a: _Rows, b: _Rows, holders: I64, covered: Bool, reached: Bool) -> None:

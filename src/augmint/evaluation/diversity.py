@@ -42,7 +42,8 @@ def diversity(
     b = checked_rows(minted, "minted rows")
     if len(b) == 0:
         return Score("vendi", np.nan, "larger", 1.0, 1.0, 0, note=NOT_ENOUGH)
-    score = Score("vendi", vendi_score(b), "larger", 1.0, float(min(b.shape)) if b.any() else float(len(b)), len(b))
+    empty = int(np.count_nonzero(~b.any(axis=1)))  # each an eigenvalue of its own
+    score = Score("vendi", vendi_score(b), "larger", 1.0, float(min(len(b), b.shape[1] + empty)), len(b))
     if real is None or len(real) == 0 or splits == 0:
         return score
     a = checked_rows(real, "real rows", b.shape[1])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from augmint.core.errors import DataError, UsageError
 from augmint.core.types import F32
 from augmint.evaluation.balls import ball_scores
 from augmint.evaluation.frechet import frechet_distance
@@ -32,9 +33,11 @@ def fidelity(
         seed: of the halves.
 
     Raises:
-        UsageError: the sets are not (rows, numbers) of one width.
+        UsageError: the sets are not (rows, numbers) of one width, or k is less than 1.
         DataError: a number is not finite.
     """
+    if k < 1:
+        raise UsageError(f"k {k}", expected="1 or more neighbours", do="correct k", code="range")
     a = checked_rows(real, "real rows")
     b = checked_rows(minted, "minted rows", a.shape[1])
     kernel, balls = kernel_distance(a, b), ball_scores(a, b, k)
@@ -81,8 +84,12 @@ def label_agreement(
         groups: (n,) names of rows that are not independent, such as the parent of each child; the interval then
             counts groups, as far as rows within them agree.
         real: the same two for real rows that the judge has not seen: the reference.
+
+    Raises:
+        ValueError: other shapes.
+        DataError: a probability is not finite.
     """
-    right = _agrees(probability, y)
+    right = _agrees(np.asarray(probability), np.asarray(y))
     n = len(right)
     if n == 0:
         return Score("label agreement", np.nan, "larger", 0.0, 1.0, 0, note=NOT_ENOUGH)
@@ -98,6 +105,13 @@ def _agrees(probability: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[n
     wanted = y if y.ndim == 1 else y.argmax(axis=1)
     if probability.ndim != 2 or len(probability) != len(wanted):
         raise ValueError(f"got probabilities {probability.shape} for labels {y.shape}; expected (n, c) and n labels")
+    if not np.isfinite(probability).all():
+        raise DataError(
+            f"probabilities of {int((~np.isfinite(probability).all(axis=1)).sum())} row(s) with NaN or infinity",
+            expected="the judge's probability of each class",
+            do="leave these rows out",
+            code="not-finite",
+        )
     return np.asarray(probability.argmax(axis=1) == wanted, dtype=np.float64) if len(wanted) else np.zeros(0)
 
 

@@ -24,6 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from augmint.core.units import POINTS, Unit
+
 F64 = npt.NDArray[np.float64]
 Verdict = Literal["improves", "harms", "no detectable effect"]
 
@@ -74,11 +76,9 @@ class Lift:
         """True where the interval rules out a loss of ``margin`` or more (non-inferior)."""
         return bool(self.low > -margin)
 
-    def headline(self, scale: float = 100.0, unit: str = "points") -> str:
+    def headline(self, unit: Unit = POINTS) -> str:
         """One line for people: ``+2.1 points [0.8, 3.4], 20 pairs``; with a verdict unless it improves."""
-        sizes = f"{self.mean * scale:+.1f} {unit}"
-        if self.pairs > 1:
-            sizes += f" [{self.low * scale:.1f}, {self.high * scale:.1f}]"
+        sizes = f"{unit.change(self.mean)} {unit.word}{unit.interval(self.low, self.high)}"
         sizes += f", {self.pairs} pair{'s' if self.pairs > 1 else ''}"
         if self.comparisons > 1 and (self.low > 0 or self.high < 0):
             sizes += f", p {self.p_adjusted:.2g} among {self.comparisons} comparisons"

@@ -64,9 +64,17 @@ def checked_rows(rows: npt.NDArray[Any], who: str, width: int | None = None) -> 
     """(n, d) contiguous float32 rows.
 
     Raises:
-        UsageError: not two axes, or another width.
+        UsageError: not two axes, another width, or not numbers.
         DataError: a number is not finite.
     """
+    rows = np.asarray(rows)
+    if rows.dtype.kind not in "fiub":
+        raise UsageError(
+            f"{who} of type {rows.dtype}",
+            expected="numbers: float or integer rows",
+            do="encode the samples with a model first",
+            code="space-mismatch",
+        )
     if rows.ndim != 2 or rows.shape[1] == 0 or (width is not None and rows.shape[1] != width):
         raise UsageError(
             f"{who} of shape {rows.shape}",

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from augmint.core.markdown import in_cell
 from augmint.core.version import __version__
 from augmint.models import Card
 from augmint.pipeline.assembly import Assembly
@@ -90,9 +91,8 @@ def _class_table(assembly: Assembly) -> str:
     rejected = assembly.barrier.rejected()
     for name in assembly.setup.classes:
         why = ", ".join(f"{gate} {count}" for gate, count in rejected.get(name, {}).items()) or "-"
-        safe = name.replace("|", "\\|").replace("\n", " ")
         made = assembly.barrier.made(name)
-        lines.append(f"| {safe} | {assembly.before[name]} | {assembly.asked[name]} | {made} | {why} |")
+        lines.append(f"| {in_cell(name)} | {assembly.before[name]} | {assembly.asked[name]} | {made} | {why} |")
     return "\n".join(lines) + "\n"
 
 

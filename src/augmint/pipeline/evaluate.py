@@ -348,6 +348,7 @@ class _Run:
             "machine": machine_facts(),
         }
         manifest.write(manifest.out / "lift.json", (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
-        said = tuple(conclusion(cell, lifts_of(cell, names, plan.metric) if cell.done else {}) for cell in found)
+        lifts = [lifts_of(cell, names, plan.metric) if cell.done else {} for cell in found]
+        said = tuple(conclusion(cell, own, plan.metric) for cell, own in zip(found, lifts, strict=True))
         problems = (f"the time was up before {left} pairs; the same command does them",) if left else ()
         return LiftResult(manifest.out, facts, said, problems)

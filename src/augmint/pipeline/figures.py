@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from augmint.core.markdown import in_cell
 from augmint.pipeline.lift_file import lift_of, verdicts
 from augmint.report.facts import Cell, LiftFacts
 
@@ -21,9 +22,9 @@ def figures(out: Path) -> str:
 
 def renewed(card: str, out: Path) -> str:
     """The card with the figures of now in the place of its own; as it is where it has no such place."""
-    before, begin, rest = card.partition(BEGIN)
-    _, end, after = rest.partition(END + "\n")
-    return before + figures(out) + after if begin and end else card
+    before, begin, rest = card.partition(f"\n{BEGIN}\n")
+    _, end, after = rest.partition(f"\n{END}\n")
+    return f"{before}\n{figures(out)}{after}" if begin and end else card
 
 
 _NOT_MEASURED = """\
@@ -39,15 +40,10 @@ def _lift(lift: LiftFacts) -> str:
         "| --- | --- | --- | --- |",
     ]
     for cell in lift.cells:
-        lines += [f"| {cell.student} | {cell.shots} | {_safe(name)} | {line} |" for name, line in _lines(cell, lift)]
+        lines += [f"| {cell.student} | {cell.shots} | {in_cell(name)} | {line} |" for name, line in _lines(cell, lift)]
     return "\n".join(lines) + "\n"
 
 
 def _lines(cell: Cell, lift: LiftFacts) -> list[tuple[str, str]]:
     found = [(arm.name, arm.effects[lift.metric].headline) for arm in cell.arms if lift.metric in arm.effects]
     return found or [("", cell.status)]
-
-
-def _safe(name: str) -> str:
-    """A name in a cell of a table."""
-    return name.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

@@ -31,9 +31,12 @@ def read_lift(path: Path) -> LiftFacts:
             raise ValueError(f"version {facts['version']}")
         cells = tuple(_cell(row) for row in facts["cells"])
         transfer = tuple(Transfer(row["arm"], str(row["shots"]), row["headline"]) for row in facts.get("transfer", ()))
-        methods = tuple(dict.fromkeys(arm["method"] for arm in facts.get("arms", ()) if arm["method"]))
-        budget, data = _budget(facts.get("budget", {})), str(facts.get("data", ""))
-        return LiftFacts(facts["metric"], budget, cells, transfer, methods, data)
+        recipes = tuple(dict.fromkeys(map(_recipe, facts["arms"])))
+        lists = [facts[name] for name in ("arms", "students", "shots")]
+        if not all(isinstance(found, list) for found in lists):
+            raise TypeError("arms, students or shots that are no list")
+        budget, data = _budget(facts["budget"]), str(facts.get("data", ""))
+        return LiftFacts(facts["metric"], budget, cells, transfer, tuple(filter(None, recipes)), data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _not_ours(path, f"{type(error).__name__}: {error}", f"a lift.json of version {VERSION}") from error
 
@@ -97,7 +100,16 @@ def _arm(name: str, row: Mapping[str, Any]) -> ArmResult:
     return ArmResult(name, scores, recall, effects, _number(row.get("minted", 0.0)))
 
 
+def _recipe(arm: Mapping[str, Any]) -> str:
+    """The method of an arm and what its children go through then, in one word; "" where it has none."""
+    if not isinstance(arm["name"], str):
+        raise TypeError(f"an arm named {arm['name']!r}")
+    return "+".join(filter(None, (arm.get("method"), arm.get("then")))) if arm.get("method") else ""
+
+
 def _effect(row: Mapping[str, Any]) -> Effect:
+    if row["verdict"] not in _VERDICTS:
+        raise ValueError(f"verdict {row['verdict']!r}")
     return Effect(_number(row["mean"]), _number(row["low"]), _number(row["high"]), row["verdict"], row["headline"])
 
 

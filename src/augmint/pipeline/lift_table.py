@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from augmint.core.units import unit_of
 from augmint.evaluation.intervals import Lift, by_unit, family, paired, paired_rows
 from augmint.evaluation.metrics import METRICS, balancing
 from augmint.evaluation.transfer import transfer_fraction
@@ -131,7 +132,9 @@ def cell_facts(cell: Cell, arms: Sequence[str]) -> dict[str, Any]:
     own = {name: arm_facts(cell, name) for name in arms}
     for name in arms:
         if name != NONE.name:
-            own[name]["lift"] = {metric: lift_facts(found[name]) for metric, found in lifts.items() if name in found}
+            own[name]["lift"] = {
+                metric: lift_facts(found[name], metric) for metric, found in lifts.items() if name in found
+            }
     return {**facts, "arms": own}
 
 
@@ -149,10 +152,10 @@ def arm_facts(cell: Cell, name: str) -> dict[str, Any]:
     }
 
 
-def lift_facts(lift: Lift) -> dict[str, Any]:
+def lift_facts(lift: Lift, metric: str) -> dict[str, Any]:
     """A lift as it stands in lift.json: shares, not points; None for what is not a number."""
     numbers = {key: value if not isinstance(value, float) else finite(value) for key, value in asdict(lift).items()}
-    return {**numbers, "verdict": lift.verdict, "headline": lift.headline()}
+    return {**numbers, "verdict": lift.verdict, "headline": lift.headline(unit_of(metric))}
 
 
 def transfers(cells: Sequence[Cell], arms: Sequence[str], metric: str) -> list[dict[str, Any]]:
@@ -191,7 +194,7 @@ def mean(values: Sequence[float | None]) -> float | None:
     return finite(float(np.mean(known))) if known else None
 
 
-def conclusion(cell: Cell, lifts: Mapping[str, Lift]) -> str:
+def conclusion(cell: Cell, lifts: Mapping[str, Lift], metric: str) -> str:
     """One sentence about a cell."""
     where = f"{cell.student}, {shots_name(cell.shots)} shots" if cell.shots else f"{cell.student}, all samples"
     if cell.status == "not run":
@@ -206,4 +209,4 @@ def conclusion(cell: Cell, lifts: Mapping[str, Lift]) -> str:
     said = f"{name} {verb}: " if good else f"no arm is found to help; the best is {name}, "
     harm = f"; harm by {', '.join(bad)}" if bad else ""
     part = f" ({len(cell.done)} of {len(cell.pairs.pairs)} pairs so far)" if cell.status == "partial" else ""
-    return f"{where}: {said}{best.headline()}{harm}{part}"
+    return f"{where}: {said}{best.headline(unit_of(metric))}{harm}{part}"

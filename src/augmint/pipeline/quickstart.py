@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from augmint.core.errors import UsageError
 from augmint.core.seeds import stream
@@ -22,6 +23,9 @@ SHOTS, OTHERS = 20, 100
 """Digits of each class that are made into more, and other ones that the lift is measured on."""
 
 
+DIGITS = {"digits": slice(SHOTS), "other-digits": slice(SHOTS, SHOTS + OTHERS)}
+
+
 @dataclass(frozen=True)
 class Demo:
     """What the first minute came to: the run, the lift of its method on other digits, the page about both."""
@@ -36,12 +40,13 @@ def quickstart(out: str | Path, *, workers: int = 1, seed: int = 0, progress: Pr
     root, watcher = Path(out), progress or Progress()
     if root.exists() and not root.is_dir():
         raise UsageError(f"-o {root} is a file", expected="a folder", do="change -o", code="not-writable")
+    _refuse_other_digits(root, seed)
     watcher.say(f"data: {SHOTS} handwritten digits of each class (scikit-learn's, 8 x 8 pixels) -> {root / 'digits'}")
-    write_digits(root / "digits", slice(SHOTS), seed)
+    write_digits(root / "digits", DIGITS["digits"], seed)
     plan = make_plan({"factor": 3.0, "seed": seed})
     result = run(plan, Inputs(root / "digits"), root / "minted", Execution(workers=workers), watcher)
     watcher.say(f"does it help? measured on {OTHERS} other digits of each class -> {root / 'lift'}")
-    write_digits(root / "other-digits", slice(SHOTS, SHOTS + OTHERS), seed)
+    write_digits(root / "other-digits", DIGITS["other-digits"], seed)
     lift = evaluate(
         root / "other-digits",
         root / "lift",
@@ -58,16 +63,35 @@ def quickstart(out: str | Path, *, workers: int = 1, seed: int = 0, progress: Pr
 
 def write_digits(folder: Path, which: slice, seed: int) -> None:
     """Class folders with some digits of each class, in an order that the seed chooses."""
+    images, rows = _digits(which, seed)
+    writer = Folders()
+    for name, row in rows.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = writer.dump(Sample(path.name, images[row]))
+        if not (path.exists() and path.read_bytes() == data):
+            path.write_bytes(data)
+
+
+def _digits(which: slice, seed: int) -> tuple[npt.NDArray[np.uint8], dict[str, int]]:
+    """All digits, and some of each class by the name of their file."""
     from sklearn.datasets import load_digits  # not at the top: slow to load, and every command would pay
 
     pixels, labels = load_digits(return_X_y=True)
     images = np.round(pixels.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
-    writer = Folders()
-    for label in range(10):
-        rows = stream(seed, "quickstart", label).permutation(np.flatnonzero(labels == label))[which]
-        for row in rows:
-            path = folder / str(label) / f"{row:04d}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            data = writer.dump(Sample(path.name, images[row]))
-            if not (path.exists() and path.read_bytes() == data):
-                path.write_bytes(data)
+    own = {c: stream(seed, "quickstart", c).permutation(np.flatnonzero(labels == c))[which] for c in range(10)}
+    return images, {f"{c}/{row:04d}.png": int(row) for c, rows in own.items() for row in rows}
+
+
+def _refuse_other_digits(root: Path, seed: int) -> None:
+    """Digits that another seed chose would mix with this one's."""
+    for name, which in DIGITS.items():
+        strange = {path.relative_to(root / name).as_posix() for path in (root / name).glob("*/*.png")}
+        strange -= set(_digits(which, seed)[1])
+        if strange:
+            raise UsageError(
+                f"{root / name} has other digits, such as {min(strange)}",
+                expected=f"a new folder, or one that quickstart made with --seed {seed}",
+                do="change -o, or give the seed of before",
+                code="other-digits",
+            )

@@ -202,10 +202,10 @@ def _alarms(run: Finished) -> tuple[str, ...]:
 
 def _other_method(lift: LiftFacts | None, run: Finished) -> tuple[str, ...]:
     """That the lift says nothing of the method that made this set; nothing where it does."""
-    own = run.plan["method"]
-    if lift is None or not lift.methods or own in lift.methods or run.facts.get("abstained"):
+    own = run.recipe
+    if lift is None or not lift.recipes or own in lift.recipes or run.facts.get("abstained"):
         return ()
-    return (f"The lift was measured for {', '.join(lift.methods)}; it says nothing of {own}, which made this set.",)
+    return (f"The lift was measured for {', '.join(lift.recipes)}; it says nothing of {own}, which made this set.",)
 
 
 def _other_data(lift: LiftFacts, run: Finished) -> tuple[str, ...]:
@@ -233,7 +233,7 @@ def _missing(facts: Report, run: Finished | None) -> dict[str, str]:
         made, judged = bool(run.tally.first), run.facts.get("judge") != "none"
         unseen = "nothing was minted" if not made else "no gate and no label asked for a judge"
         reasons |= {
-            "Scores of the minted set": (facts.scores, "not measured" if judged else unseen),
+            "Scores of the minted set": (facts.scores, "not measured" if made and judged else unseen),
             "Parents and children": (facts.strips, "nothing was minted"),
             "From one sample to another": (facts.films, _no_films(run)),
             "Map": (facts.map, "too few encoded rows" if made and judged else unseen),

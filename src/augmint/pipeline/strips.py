@@ -17,11 +17,12 @@ REJECTS, OF_A_GATE = 48, 12
 
 
 def strips_of(run: Finished) -> tuple[Strip, ...]:
-    """Children beside their parents: up to eight of each class in class order, 120 in all."""
+    """Children beside their parents, in class order: up to eight of each class, 120 in all, of as many classes."""
     made = [run.tally.made[name] for name in run.classes]
     filled = [i for i, count in enumerate(made) if count]
     each = max(1, min(OF_A_CLASS, STRIPS // max(1, len(filled))))
-    wanted = {run.classes[i]: some(made[i], each, "strips") for i in filled[:STRIPS]}
+    shown = [filled[at] for at in some(len(filled), STRIPS, "classes")]
+    wanted = {run.classes[i]: some(made[i], each, "strips") for i in shown}
     chosen = _chosen(run.children(), "label", wanted)
     parents = run.parents(chosen)
     return tuple(_strip(row, run.child(row), parents) for row in chosen)

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from augmint.core.units import Unit, unit_of
 from augmint.report.facts import Cell, Cloud, Effect, SpaceMap
 from augmint.report.names import printable
 
@@ -68,8 +69,8 @@ def _cloud(axes: Axes, cloud: Cloud) -> object:
 
 
 def lift_chart(cells: Sequence[Cell], metric: str) -> str:
-    """Effects of every arm with their intervals, in points: one block for each number of shots, best arm on top."""
-    blocks = [(cell, _effects(cell, metric)) for cell in cells]
+    """Effects of every arm with their intervals, in its unit: one block for each number of shots, best arm on top."""
+    blocks, unit = [(cell, _effects(cell, metric)) for cell in cells], unit_of(metric)
     lines = sum(len(effects) + 1.4 for _, effects in blocks)
     with _style(f"lift {cells[0].student} {metric}"):
         height = 0.55 + 0.215 * lines
@@ -81,12 +82,12 @@ def lift_chart(cells: Sequence[Cell], metric: str) -> str:
                       va="center", fontweight="bold", color=_INK)  # fmt: skip
             for name, effect in effects.items():
                 line += 1.0
-                _effect(axes, line, name, effect)
+                _effect(axes, line, name, effect, unit)
             line += 1.4
         axes.axvline(0, color=_INK, linewidth=0.8)
         axes.set_ylim(line - 0.4, -0.7)
         axes.set_yticks([])
-        axes.set_xlabel(f"change of {metric.replace('_', ' ')}, points (right is better)", loc="right")
+        axes.set_xlabel(f"change of {metric.replace('_', ' ')}, {unit.word} (right is better)", loc="right")
         axes.grid(axis="x", color=_FAINT, linewidth=0.3, alpha=0.6)
         return _svg(figure, axes)
 
@@ -96,12 +97,12 @@ def _effects(cell: Cell, metric: str) -> dict[str, Effect]:
     return dict(sorted(found.items(), key=lambda item: -item[1].mean))
 
 
-def _effect(axes: Axes, line: float, name: str, effect: Effect) -> None:
+def _effect(axes: Axes, line: float, name: str, effect: Effect, unit: Unit) -> None:
     colour, marker = _VERDICTS[effect.verdict]
     ends = [end for end in (effect.low, effect.high) if np.isfinite(end)]
     if ends:
-        axes.plot([100 * end for end in ends], [line, line], color=colour, linewidth=1.6, solid_capstyle="butt")
-    axes.plot([100 * effect.mean], [line], color=colour, marker=marker, markersize=6, linestyle="none")
+        axes.plot([unit.scale * end for end in ends], [line, line], color=colour, linewidth=1.6, solid_capstyle="butt")
+    axes.plot([unit.scale * effect.mean], [line], color=colour, marker=marker, markersize=6, linestyle="none")
     short = printable(name)
     short = short if len(short) <= 24 else short[:23] + "\N{HORIZONTAL ELLIPSIS}"
     axes.text(-0.03, line, short, transform=axes.get_yaxis_transform(), ha="right", va="center", color=_INK)

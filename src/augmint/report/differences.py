@@ -6,11 +6,13 @@ Longest matching runs of words and marks (Ratcliff and Obershelp, as in difflib)
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
+from augmint.numerics.marks import MARKS
 from augmint.report.facts import Shown, Strip
 
 MOST = 4000
@@ -22,7 +24,11 @@ AROUND = 12
 ALIKE = 1 / 3
 """Share of words in common below which a comparison would be noise and the child is shown as it is."""
 
-_TOKEN = re.compile(r"\s*(?:\w+(?:['\u2019-]\w+)*|[^\w\s])|\s+$")
+_LETTER = f"[\\w{MARKS}\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}]"
+_TOKEN = re.compile(rf"\s*(?:{_LETTER}+(?:['\u2019-]{_LETTER}+)*|[^\w\s])|\s+$")
+MUCH = 200_000
+"""Pairs of equal words above which the words that are everywhere (a table of 0 and 1) match nothing by themselves."""
+
 _LINES = re.compile(r"\s*[\r\n]+\s*")
 
 
@@ -78,37 +84,51 @@ def one_line(text: str) -> str:
 
 def differences(old: str, new: str) -> list[Piece]:
     """What was kept, gone and new on the way from ``old`` to ``new``; the kept and new pieces together are ``new``."""
-    a, b = _TOKEN.findall(old), _TOKEN.findall(new)
-    pieces: list[Piece] = []
-    for kind, i, j, k, m in _matcher(a, b).get_opcodes():
-        if kind == "equal":
-            pieces.append(Piece("kept", "".join(b[k:m])))
-        else:
-            pieces += [Piece("gone", "".join(a[i:j]))] if j > i else []
-            pieces += [Piece("new", "".join(b[k:m]))] if m > k else []
-    return pieces
+    return _Match(old, new).pieces()
 
 
 def likeness(old: str, new: str) -> float:
     """Share of words and marks in common, in order: 1 for the same text, 0 for none."""
-    return _matcher(_TOKEN.findall(old), _TOKEN.findall(new)).ratio()
+    return _Match(old, new).share
 
 
-def _matcher(a: Sequence[str], b: Sequence[str]) -> SequenceMatcher[str]:
-    return SequenceMatcher(None, [word.strip() for word in a], [word.strip() for word in b], autojunk=False)
+class _Match:
+    """Two texts, and which of their words are the same ones."""
+
+    def __init__(self, old: str, new: str) -> None:
+        self.old, self.new = _TOKEN.findall(old), _TOKEN.findall(new)
+        a, b = ([word.strip() for word in words] for words in (self.old, self.new))
+        often = Counter(b)
+        # Time goes with the pairs of equal words, and without a limit to minutes for a text.
+        much = sum(count * often[word] for word, count in Counter(a).items()) > MUCH
+        self.found = SequenceMatcher(None, a, b, autojunk=much)
+
+    @property
+    def share(self) -> float:
+        return self.found.ratio()
+
+    def pieces(self) -> list[Piece]:
+        pieces: list[Piece] = []
+        for kind, i, j, k, m in self.found.get_opcodes():
+            if kind == "equal":
+                pieces.append(Piece("kept", "".join(self.new[k:m])))
+            else:
+                pieces += [Piece("gone", "".join(self.old[i:j]))] if j > i else []
+                pieces += [Piece("new", "".join(self.new[k:m]))] if m > k else []
+        return pieces
 
 
 def _nearest(column: str, text: str, parents: Sequence[Shown]) -> Compared:
     child = one_line(text[:MOST])
-    others = [(parent.name, one_line(dict(parent.texts).get(column, "")[:MOST])) for parent in parents]
-    shares = [likeness(other, child) for _, other in others]
-    best = max(range(len(others)), key=shares.__getitem__, default=-1)
+    matches = [_Match(one_line(dict(parent.texts).get(column, "")[:MOST]), child) for parent in parents]
+    shares = [match.share for match in matches]
+    best = max(range(len(parents)), key=shares.__getitem__, default=-1)
     if best < 0 or shares[best] < ALIKE:
         return Compared(column, (Piece("new", excerpt(text)),))
-    pieces = differences(others[best][1], child)
+    pieces = matches[best].pieces()
     if len(text) > MOST:
         pieces.append(Piece("kept", " \N{HORIZONTAL ELLIPSIS}"))
-    return Compared(column, tuple(_shortened(pieces)), others[best][0])
+    return Compared(column, tuple(_shortened(pieces)), parents[best].name)
 
 
 def _shortened(pieces: Sequence[Piece]) -> list[Piece]:

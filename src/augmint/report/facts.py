@@ -188,13 +188,13 @@ class Transfer:
 
 @dataclass(frozen=True)
 class LiftFacts:
-    """A measured lift: its cells, in words what every arm could spend, the methods of arms that mint, the data."""
+    """A measured lift: its cells, in words what every arm could spend, the recipes of arms that mint, the data."""
 
     metric: str
     budget: str
     cells: tuple[Cell, ...]
     transfer: tuple[Transfer, ...] = ()
-    methods: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ()
     data: str = ""
 
 

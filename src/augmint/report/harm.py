@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from augmint.report.facts import ArmResult, Cell, Effect, LiftFacts
@@ -16,7 +16,7 @@ LEAST = 0.01
 
 @dataclass(frozen=True)
 class HarmfulArm:
-    """An arm that harms a student: the effects, by metric, whose interval lies below zero."""
+    """An arm that harms a student, or may: the effects, by metric, that say so."""
 
     cell: Cell
     arm: str
@@ -41,10 +41,19 @@ class FallenClass:
 
 def harmful_arms(lift: LiftFacts) -> list[HarmfulArm]:
     """In the order of the cells."""
+    return _arms(lift, lambda effect: effect.verdict == "harms")
+
+
+def suspected_arms(lift: LiftFacts) -> list[HarmfulArm]:
+    """Arms with an interval below zero that the corrected test does not confirm, in the order of the cells."""
+    return _arms(lift, lambda effect: effect.high < 0 and effect.verdict != "harms")
+
+
+def _arms(lift: LiftFacts, is_bad: Callable[[Effect], bool]) -> list[HarmfulArm]:
     found = []
     for cell in lift.cells:
         for arm in cell.arms:
-            bad = {metric: effect for metric, effect in arm.effects.items() if effect.verdict == "harms"}
+            bad = {metric: effect for metric, effect in arm.effects.items() if is_bad(effect)}
             found += [HarmfulArm(cell, arm.name, bad)] if bad else []
     return found
 

@@ -1,15 +1,21 @@
-"""Names come from the data: none of their control characters reaches a page or a picture."""
+"""Names and texts come from the data: none of their control characters reaches a page or a picture.
+
+Spaces of all kinds, joiners, direction marks and letters newer than this Python are shown as they are; what could turn
+the order of the letters around it (overrides, isolates) is not.
+"""
 
 from __future__ import annotations
 
-_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
-"""Without these, Persian and Hindi are misspelt and families of emoji fall apart."""
+import re
+
+_UNSHOWN = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # control characters
+    "\ud800-\udfff"  # halves of a character: a broken encoding
+    "\u2028\u2029"  # ends of lines and paragraphs
+    "\u202a-\u202e\u2066-\u2069]"  # embeddings, overrides and isolates of a direction
+)
 
 
 def printable(name: str) -> str:
     """The name with a mark where a character cannot be shown (control characters, broken encodings)."""
-    if name.isprintable():
-        return name
-    return "".join(
-        letter if letter.isprintable() or letter in _JOINERS else "\N{REPLACEMENT CHARACTER}" for letter in name
-    )
+    return _UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", name)

@@ -10,10 +10,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from augmint.core.units import unit_of
 from augmint.report.charts import lift_chart, map_chart
 from augmint.report.differences import compared, excerpt
 from augmint.report.facts import Cell, Effect, LiftFacts, Report, Shown, SpaceMap, Strip
-from augmint.report.harm import fallen_classes, harmful_arms
+from augmint.report.harm import fallen_classes, harmful_arms, suspected_arms
 from augmint.report.names import printable
 from augmint.report.thumbnails import thumbnail
 
@@ -36,6 +37,8 @@ def render(report: Report) -> str:
         students=_students(lift) if lift else [],
         metrics=_metrics(lift) if lift else [],
         harmful=harmful_arms(lift) if lift else [],
+        suspected=suspected_arms(lift) if lift else [],
+        measured=lift is not None and any(arm.effects for cell in lift.cells for arm in cell.arms),
         falls=fallen_classes(lift)[:FALLS] if lift else [],
         falls_total=len(fallen_classes(lift)) if lift else 0,
     )
@@ -53,6 +56,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "points": _points,
         "change": _change,
+        "unit": unit_of,
         "number": _number,
         "thumbnail": thumbnail,
         "compared": compared,
@@ -121,10 +125,9 @@ def _points(value: float) -> str:
 
 
 def _change(effect: Effect, metric: str) -> str:
-    """Mean and interval: points, or nats for the log loss, which has no hundredths."""
-    scale, form = (1.0, "+.3f") if metric == "log_loss" else (100.0, "+.1f")
-    mean, low, high = (format(scale * value, form) for value in (effect.mean, effect.low, effect.high))
-    return f"{mean} [{low}, {high}]"
+    """Mean and interval, in the unit of the metric."""
+    unit = unit_of(metric)
+    return unit.change(effect.mean) + unit.interval(effect.low, effect.high)
 
 
 def _number(value: float) -> str:

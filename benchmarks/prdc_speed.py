@@ -5,9 +5,9 @@ the whole process, `added_mib` what the call added to libraries and rows. Bounds
 peak, numbers equal to 1e-4.
 
 Then each of our scores at 10,000, 25,000 and 50,000 rows on each side. What a score adds to the rows must be flat: from
-one size to the next it may grow by 1.5 times what the rows themselves grow by (`growth`, in sizes of both sets of rows;
-a matrix of all distances would grow by about 73 of them). Searching neighbours takes a copy of one set and holds some
-pairs for each row, 1 to 2 KiB whatever the width.
+one size to the next it may grow by half of what the rows themselves grow by (`growth`, in sizes of both sets of rows; a
+matrix of all distances would grow by about 73 of them): some pairs are held for each row. Only the search for copies
+takes a copy of the rows that it looks among, and may grow by 1.5.
 
     python benchmarks/prdc_speed.py        # writes benchmarks/results/prdc_speed.json; quick: --rows 2000 --turns 1
 """
@@ -36,7 +36,8 @@ NEIGHBORS = 5
 NAMES = ("precision", "recall", "density", "coverage")
 OTHERS = ("frechet", "kernel", "vendi", "copies")
 MEBI = 1 << 20
-MOST_GROWTH = 1.5
+MOST_GROWTH = {"copies": 1.5}
+FLAT = 0.5
 
 
 def rows(n: int, d: int, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -136,7 +137,7 @@ def main() -> int:
     bad = ratio["seconds_ratio"] > 0.5 or ratio["peak_mib_ratio"] > 0.5 or apart > 1e-4
     if len(args.sizes) > 1:
         facts["memory"] = {name: growth(name, args.sizes, args.width) for name in ("augmint", *OTHERS)}
-        bad = bad or max(max(found["growth"]) for found in facts["memory"].values()) > MOST_GROWTH
+        bad = bad or any(max(found["growth"]) > MOST_GROWTH.get(name, FLAT) for name, found in facts["memory"].items())
     args.out.write_text(json.dumps({**facts, "turns": turns, "machine": machine_facts()}, indent=1) + "\n")
     print({key: value for key, value in facts.items() if key != "best"})
     return int(bad)

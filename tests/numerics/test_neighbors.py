@@ -172,6 +172,19 @@ def test_memory_is_bounded(same: bool) -> None:
     assert peak < 4 * (4 * candidates.BLOCK_NUMBERS) + 40 * candidates.HELD_PAIRS + 4 * rows.nbytes
 
 
+def test_rows_among_themselves_have_no_second_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "BLOCK_NUMBERS", 1 << 20)
+    monkeypatch.setattr(candidates, "HELD_PAIRS", 1 << 17)
+    rows = np.random.default_rng(0).standard_normal((12_000, 512)).astype(np.float32)
+    peaks = []
+    for some in (rows[:6000], rows):
+        tracemalloc.start()
+        nearest(some, some, 2, same=True)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 0.75 * (rows.nbytes / 2), peaks  # a copy would be 1.0 and some pairs for each row
+
+
 def test_nothing_to_find() -> None:
     none, some = np.zeros((0, 3), np.float32), np.zeros((2, 3), np.float32)
     assert nearest(none, some, 3)[0].shape == (0, 2)

@@ -12,11 +12,13 @@ c (|q|^2 + |r|^2), c being the relative error of a product, and |r|^2 <= 2 (|q|^
 so by at most c (3 |q|^2 + 2 t). Nothing that belongs to the k nearest is left out; what is kept beside them depends
 on blocks and on the random rows.
 
-Shapes: query (n, d), rows (m, d). Memory: a copy of ``rows`` and a fixed number of blocks.
+Shapes: query (n, d), rows (m, d). Memory: a fixed number of blocks and some k pairs a row; for queries that are other
+rows, a copy of ``rows``, too.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -88,16 +90,11 @@ def candidates(query: F32, rows: F32, k: int, *, same: bool) -> Iterator[tuple[P
             yield Pairs(part.query + start, part.row, part.square), reach
 
 
-def _lifted(rows: F32, center: F32, order: I64 | None = None) -> F32:
+def _lifted(rows: F32, center: F32) -> F32:
     """(n, d + 2) shifted rows, with their squared length and a 1: one product then gives whole distances."""
     out = np.empty((len(rows), rows.shape[1] + 2), np.float32)
     inner = out[:, :-2]
-    if order is None:
-        np.subtract(rows, center, out=inner, casting="same_kind")
-    else:  # in blocks, so that there is no second copy of the rows
-        for start in range(0, len(rows), BLOCK_ROWS):
-            at = slice(start, start + BLOCK_ROWS)
-            np.subtract(rows[order[at]], center, out=inner[at], casting="same_kind")
+    np.subtract(rows, center, out=inner, casting="same_kind")
     np.einsum("nd,nd->n", inner, inner, out=out[:, -2])
     out[:, -1] = 1.0
     return out
@@ -170,36 +167,70 @@ def _in_parts(squares: F32, limit: F32) -> Iterator[Pairs]:
 def _triangle(rows: F32, center: F32, k: int, step: int) -> tuple[Pairs, F32] | None:
     """Candidates of all rows among themselves, each product used twice; None where too many rows tie.
 
-    The rows are shuffled, so that the first block of them is a fair sample, and so are all blocks seen so far.
+    The rows are shuffled, so that the first block of them is a fair sample, and so are all blocks seen so far. They are
+    lifted block by block, each time anew, so that there is no second copy of them.
     """
-    n, held, count = len(rows), list[Pairs](), 0
-    order = np.random.default_rng(0).permutation(n)
-    right = _lifted(rows, center, order)
+    shuffled = _Shuffled(rows, center)
+    n, width, held, count = len(rows), shuffled.width, list[Pairs](), 0
     limit = np.full(n, np.inf, np.float32)
     most, first = max(HELD_PAIRS, 3 * k * n), max(min(int(PROBES * np.sqrt(n * k)), 2 * step), k + 1)
-    for start in (0, *range(first, n, step)):
-        stop = min(start + (step if start else first), n)
-        squares = _squares(right[start:stop], right[start:])
-        np.fill_diagonal(squares, np.inf)
-        if start == 0:
-            limit = _reach(_kth_above(squares, k), right[:, -2], right.shape[1])
-        across = _marked(squares, squares <= limit[start:stop, None])
-        later = np.where(np.arange(start, n) < stop, np.float32(-np.inf), limit[start:])
-        down = _marked(squares, squares <= later)
-        held.append(Pairs(across.query + start, across.row + start, across.square))
-        held.append(Pairs(down.row + start, down.query + start, down.square))
-        count += len(across.query) + len(down.query)
-        if count > most or stop == n:
-            columns = [np.concatenate([pairs[i] for pairs in held]) for i in range(3)]
-            held.clear()  # before the copies that sorting makes
-            pairs, limit = _closest(Pairs(*columns), right, k, limit)
-            held, count = [pairs], len(pairs.query)
-            if 3 * count > 2 * most:
-                return None
-    reach = _reach(held[0].square, right[held[0].query, -2], right.shape[1])
-    found = Pairs(order[held[0].query], order[held[0].row], held[0].square)
+    high = min(BLOCK_ROWS, math.isqrt(BLOCK_NUMBERS))  # blocks are at least as wide, and have their diagonal
+    for start in (0, *range(first, n, high)):
+        stop = min(start + (high if start else first), n)
+        for left, squares in shuffled.above(start, stop, BLOCK_NUMBERS // high):
+            if start == 0:
+                limit = _reach(_kth_above(squares, k), shuffled.size, width)
+            right = left + squares.shape[1]
+            across = _marked(squares, squares <= limit[start:stop, None])
+            later = np.where(np.arange(left, right) < stop, np.float32(-np.inf), limit[left:right])
+            down = _marked(squares, squares <= later)
+            held.append(Pairs(across.query + start, across.row + left, across.square))
+            held.append(Pairs(down.row + left, down.query + start, down.square))
+            count += len(across.query) + len(down.query)
+            if count > most or stop == n:
+                columns = [np.concatenate([pairs[i] for pairs in held]) for i in range(3)]
+                held.clear()  # before the copies that sorting makes
+                pairs, limit = _closest(Pairs(*columns), shuffled.size, width, k, limit)
+                held, count = [pairs], len(pairs.query)
+                if 3 * count > 2 * most:
+                    return None
+    found, order = held[0], shuffled.order
+    reach = _reach(found.square, shuffled.size[found.query], width)
+    found = Pairs(order[found.query], order[found.row], found.square)
     turn = np.argsort(found.query, kind="stable")
     return found.take(turn), reach[turn]
+
+
+class _Shuffled:
+    """Rows in a random order, lifted when they are asked for; ``size`` (n,) are their squared lengths."""
+
+    def __init__(self, rows: F32, center: F32) -> None:
+        self.rows, self.center, self.width = rows, center, rows.shape[1] + 2
+        self.order = np.random.default_rng(0).permutation(len(rows))
+        self.size = np.concatenate([self.lifted(i, i + BLOCK_ROWS)[:, -2] for i in range(0, len(rows), BLOCK_ROWS)])
+
+    def lifted(self, start: int, stop: int) -> F32:
+        """The rows of these places."""
+        return _lifted(self.rows[self.order[start:stop]], self.center)
+
+    def above(self, start: int, stop: int, wide: int) -> Iterator[tuple[int, F32]]:
+        """Squares of these rows with all from ``start`` on: the first column of a block, and the block.
+
+        All columns in one block for the first rows, which are to bound the others.
+        """
+        n, own = len(self.rows), self.lifted(start, stop)
+        if start == 0:
+            squares = np.empty((stop, n), np.float32)
+            for i in range(0, n, wide):
+                squares[:, i : i + wide] = _squares(own, self.lifted(i, i + wide))
+            np.fill_diagonal(squares, np.inf)
+            yield 0, squares
+            return
+        for i in range(start, n, wide):
+            squares = _squares(own, self.lifted(i, i + wide))
+            if i == start:
+                np.fill_diagonal(squares, np.inf)
+            yield i, squares
 
 
 def _kth_above(squares: F32, k: int) -> F32:
@@ -225,12 +256,12 @@ def sort_key(query: Index, square: F32) -> npt.NDArray[np.uint64]:
     return key
 
 
-def _closest(pairs: Pairs, left: F32, k: int, limit: F32) -> tuple[Pairs, F32]:
+def _closest(pairs: Pairs, size: F32, width: int, k: int, limit: F32) -> tuple[Pairs, F32]:
     """The pairs sorted by query row, without those that k others rule out, and the tighter limits."""
     pairs = pairs.take(np.argsort(sort_key(pairs.query, pairs.square)))
     first = np.flatnonzero(np.diff(pairs.query, prepend=-1))
     full = np.diff(first, append=len(pairs.query)) >= k
     rows, kth = pairs.query[first[full]], pairs.square[first[full] + k - 1]
     limit = limit.copy()
-    limit[rows] = np.minimum(limit[rows], _reach(kth, left[rows, -2], left.shape[1]))
+    limit[rows] = np.minimum(limit[rows], _reach(kth, size[rows], width))
     return pairs.take(pairs.square <= limit[pairs.query]), limit

@@ -94,8 +94,10 @@ def test_agreement_by_hand() -> None:
     assert label_agreement(probability[:0], soft[:0]).note == "not enough data"
     with pytest.raises(ValueError, match="labels"):
         label_agreement(probability, np.array([0]))
-    with pytest.raises(DataError, match=r"1 row\(s\) with NaN"):
-        label_agreement(np.where(probability == 0.9, np.nan, probability), np.array([0, 1, 1, 1]))
+    untold = np.where(probability == 0.9, np.nan, probability)  # its place would be class 0, which is its own
+    assert label_agreement(untold, np.array([0, 1, 1, 1])).value == 0.5
+    unknown = np.where(probability == 0.1, -np.inf, probability)  # a class that the judge does not know
+    assert label_agreement(unknown, np.array([0, 1, 1, 1])).value == 0.75
 
 
 def test_children_of_one_parent_count_as_far_as_they_differ() -> None:

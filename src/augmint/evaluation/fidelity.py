@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augmint.core.errors import DataError, UsageError
+from augmint.core.errors import UsageError
 from augmint.core.types import F32
 from augmint.evaluation.balls import ball_scores
 from augmint.evaluation.frechet import frechet_distance
@@ -79,7 +79,8 @@ def label_agreement(
     The judge must share no weights with the generator, and must not have seen the minted rows.
 
     Args:
-        probability: (n, c) the judge's.
+        probability: (n, c) the judge's, or other scores, -inf of a class it does not know; a row with NaN agrees with
+            no class.
         y: (n,) class of each row, or (n, c) label weights.
         groups: (n,) names of rows that are not independent, such as the parent of each child; the interval then
             counts groups, as far as rows within them agree.
@@ -87,7 +88,6 @@ def label_agreement(
 
     Raises:
         ValueError: other shapes.
-        DataError: a probability is not finite.
     """
     right = _agrees(np.asarray(probability), np.asarray(y))
     n = len(right)
@@ -105,14 +105,10 @@ def _agrees(probability: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[n
     wanted = y if y.ndim == 1 else y.argmax(axis=1)
     if probability.ndim != 2 or len(probability) != len(wanted):
         raise ValueError(f"got probabilities {probability.shape} for labels {y.shape}; expected (n, c) and n labels")
-    if not np.isfinite(probability).all():
-        raise DataError(
-            f"probabilities of {int((~np.isfinite(probability).all(axis=1)).sum())} row(s) with NaN or infinity",
-            expected="the judge's probability of each class",
-            do="leave these rows out",
-            code="not-finite",
-        )
-    return np.asarray(probability.argmax(axis=1) == wanted, dtype=np.float64) if len(wanted) else np.zeros(0)
+    if not len(wanted):
+        return np.zeros(0)
+    told = ~np.isnan(probability).any(axis=1)
+    return np.asarray((probability.argmax(axis=1) == wanted) & told, dtype=np.float64)
 
 
 def _effective_size(right: npt.NDArray[np.float64], groups: npt.NDArray[Any]) -> float:

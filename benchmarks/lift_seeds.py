@@ -17,6 +17,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,12 @@ SEEDS = 5
 
 def home(cell: Cell) -> Cell:
     """Where the trainings of a cell are kept."""
-    return Cell(cell.student, cell.data, cell.shots, DRAWS / "seeds")
+    return replace(cell, home=DRAWS / "seeds")
 
 
 def shipped(table: Mapping[str, Any]) -> dict[Cell, list[str]]:
     """What `auto` shipped in each pair of each cell of fine-tuning, "none" where it abstained."""
-    arms = {cell["name"]: cell["arms"] for cell in table["cells"] if cell["status"] == "done"}
+    arms = {cell["name"]: cell["arms"] for cell in table["cells"]}
     return {cell: arms[cell.name]["auto"]["shipped"] for cell in cells(["finetune"])}
 
 

@@ -12,7 +12,7 @@ of a side is the one with the best mean on the even pairs, scored on the odd one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,11 @@ Pairs = Sequence[Mapping[str, Any]]
 Arms = Mapping[str, Mapping[str, Any]]
 """The arms of a cell in the results: ``values`` are a pair each."""
 
+Lines = Callable[[str], Sequence[Any]]
+"""The lines of a student, `lift_arms.Line` each."""
+
 NULL = "no detectable effect"
+MARGIN, ORACLE_GAIN = 0.01, 0.03
 SAME = 0.005
 """What the accuracy of the same training may differ by between processors: in 1,000 rows two were seen."""
 
@@ -123,6 +127,13 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any], order: Sequence[str])
     return {**old, "arms": corrected({name: arms[name] for name in order if name in arms}, len(theirs))}
 
 
+def grown(before: Mapping[str, Any], here: Sequence[Mapping[str, Any]], lines: Lines) -> list[dict[str, Any]]:
+    """The cells of the results before, with what was measured here; arms in the order of their student's lines."""
+    earlier = {cell["name"]: cell for cell in before.get("cells", [])}
+    return [merged(earlier.get(cell["name"], {}), cell, [line.name for line in lines(cell["student"])])
+            for cell in here]  # fmt: skip
+
+
 def corrected(arms: Mapping[str, Mapping[str, Any]], pairs: int) -> dict[str, Any]:
     """The same arms, with Holm's correction among those that have all pairs; the others say how many they have."""
     whole = {name: lift_said(arm["lift"]) for name, arm in arms.items()
@@ -151,6 +162,11 @@ def values(arms: Arms, name: str) -> F64:
 def whole(cell: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """Those of these arms that have all pairs of the cell."""
     return [name for name in names if name in cell["arms"] and len(cell["arms"][name]["values"]) == cell["pairs"]]
+
+
+def sided(cell: Mapping[str, Any], *sides: str) -> list[str]:
+    """Arms of these sides that have all pairs of the cell."""
+    return whole(cell, [name for name, arm in cell["arms"].items() if arm["side"] in sides])
 
 
 def crossed(arms: Arms, names: Sequence[str]) -> tuple[F64, list[str]]:
@@ -192,6 +208,24 @@ def auto(cell: Mapping[str, Any], names: Sequence[str], margin: float) -> dict[s
     arms = cell["arms"]
     lift = arms["auto"]["lift"]
     return {**lift, "ships": arms["auto"]["ships"], "oracle": oracle(arms, names), "safe": lift["low"] > -margin}
+
+
+def auto_summary(listed: Sequence[Mapping[str, Any]], seeds: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Non-inferiority of ``auto``, how often it ships, and whether it ships where the oracle gains.
+
+    Where pairs have several seeds of the student (`lift_seeds.py`), the difference of a pair is the mean over them.
+    """
+    rows = {}
+    for cell in listed:
+        ours = sided(cell, "ours", "pool")
+        if cell["pairs"] > 3 and ours and sided(cell, "auto"):
+            row = auto(cell, ours, MARGIN)
+            if seeds and cell["name"] in seeds["cells"]:
+                lift = seeds["cells"][cell["name"]]["lift"]
+                one = {key: row[key] for key in ("mean", "low", "high")}
+                row |= {**lift, "safe": lift["low"] > -MARGIN, "seeds": seeds["seeds"], "one seed": one}
+            rows[cell["name"]] = row
+    return autos(rows, ORACLE_GAIN)
 
 
 def machines(before: Mapping[str, Any], here: bool) -> list[dict[str, Any]]:

@@ -25,7 +25,6 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS, PAGE = ROOT / "benchmarks/results/lift.json", ROOT / "docs/lift_table.md"
 SEEDS = ROOT / "benchmarks/results/lift_seeds.json"
 STUDENTS = ("probe", "scratch", "finetune")
-ORACLE_GAIN, MARGIN = 0.03, 0.01
 
 HEAD = """# Does it help? The table
 
@@ -45,8 +44,7 @@ def main() -> None:
 
 def results(before: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that is measured, here or before."""
-    earlier = {cell["name"]: cell for cell in before.get("cells", [])}
-    found = [table_of(cell, whole(cell)) for cell in cells(STUDENTS)]
+    here = [table_of(cell, whole(cell)) for cell in cells(STUDENTS)]
     facts = {
         "version": 1,
         "metric": "accuracy",
@@ -56,13 +54,13 @@ def results(before: Mapping[str, Any]) -> dict[str, Any]:
         "finetune": f"{PROBE_MODEL}/{FINE_PX}",
         "auto": {name: vars(scheme) for name, scheme in SCHEMES.items()},
         "picks": PICKS,
-        "machines": stats.machines(before, here=any(fresh["arms"] for fresh in found)),
+        "machines": stats.machines(before, here=any(fresh["arms"] for fresh in here)),
     }
-    listed = [stats.merged(earlier.get(fresh["name"], {}), fresh, [line.name for line in lines(fresh["student"])])
-              for fresh in found]  # fmt: skip
-    seeds = json.loads(SEEDS.read_text()) if SEEDS.exists() else {"cells": {}}
+    listed = stats.grown(before, here, lines)
+    seeds = json.loads(SEEDS.read_text()) if SEEDS.exists() else None
     closed = transfer() or before.get("transfer", {"status": "not run"})
-    return facts | {"cells": listed, "duels": duels(listed), "auto_summary": auto(listed, seeds), "transfer": closed}
+    summary = stats.auto_summary(listed, seeds)
+    return facts | {"cells": listed, "duels": duels(listed), "auto_summary": summary, "transfer": closed}
 
 
 def whole(cell: Cell) -> list[dict[str, Any]]:
@@ -88,11 +86,6 @@ def table_of(cell: Cell, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return facts | {"status": "done", "scheme": scheme, "shared": shared, "arms": arms}
 
 
-def _named(cell: Mapping[str, Any], *sides: str) -> list[str]:
-    """Lines of these sides that every pair of a cell has."""
-    return stats.whole(cell, [line.name for line in lines(cell["student"]) if line.side in sides])
-
-
 def duels(listed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The best of ours against the best of the peers, with a pool and without, chosen on the other half."""
     out: dict[str, Any] = {}
@@ -100,30 +93,13 @@ def duels(listed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for word, sides in {"with a pool": ("ours", "pool"), "without a pool": ("ours",)}.items():
             found = {}
             for cell in listed:
-                ours, theirs = _named(cell, *sides), _named(cell, "peer")
+                ours, theirs = stats.sided(cell, *sides), stats.sided(cell, "peer")
                 if cell["student"] == student and cell["pairs"] > 3 and ours and theirs:
                     found[cell["name"]] = stats.duel(cell, ours, theirs)
             if found:
                 means = {name: duel["mean"] for name, duel in found.items()}
                 out[f"{student}, {word}"] = {"average": stats.across(means), "cells": found}
     return out
-
-
-def auto(listed: Sequence[Mapping[str, Any]], seeds: Mapping[str, Any]) -> dict[str, Any]:
-    """Non-inferiority of `auto`, how often it ships, and whether it ships where the oracle gains.
-
-    Where pairs have several seeds of the student (`lift_seeds.py`), the difference of a pair is the mean over them.
-    """
-    rows = {}
-    for cell in listed:
-        if cell["pairs"] > 3 and _named(cell, "auto"):
-            row = stats.auto(cell, _named(cell, "ours", "pool"), MARGIN)
-            if cell["name"] in seeds["cells"]:
-                lift = seeds["cells"][cell["name"]]["lift"]
-                one = {key: row[key] for key in ("mean", "low", "high")}
-                row |= {**lift, "safe": lift["low"] > -MARGIN, "seeds": seeds["seeds"], "one seed": one}
-            rows[cell["name"]] = row
-    return stats.autos(rows, ORACLE_GAIN)
 
 
 def transfer() -> dict[str, Any]:

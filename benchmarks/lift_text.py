@@ -48,7 +48,6 @@ BUDGETS = {
     "finetune": Budget(updates=50, batch=16),
 }
 SCHEME = Scheme(folds=3, repeats=1)
-MARGIN, ORACLE_GAIN = 0.01, 0.03
 AIMS = {"trec": 8.0, "sst2": 4.0, "snips": 3.0}
 
 HEAD = """# Does it help texts? The table
@@ -196,16 +195,6 @@ def table_of(cell: tuple[str, str, int]) -> dict[str, Any]:
     return facts | {"status": "done", "scheme": scheme, "shared": round(share, 4), "arms": ordered}
 
 
-def auto_facts(listed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Non-inferiority of `auto`, and how often it ships."""
-    rows = {}
-    for cell in listed:
-        ours = _named(cell, "ours", "pool")
-        if cell["pairs"] > 3 and ours and _named(cell, "auto"):
-            rows[cell["name"]] = stats.auto(cell, ours, MARGIN)
-    return stats.autos(rows, ORACLE_GAIN)
-
-
 def aims(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What was hoped for, at 10 rows a class from scratch."""
     by_name = {cell["name"]: cell for cell in listed}
@@ -223,17 +212,13 @@ def aims(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def beside_peers(cell: Mapping[str, Any]) -> Iterator[str]:
     """The arms without a pool beside the best peer."""
-    peers, ours = _named(cell, "peer"), _named(cell, "ours")
+    peers, ours = stats.sided(cell, "peer"), stats.sided(cell, "ours")
     if cell["pairs"] > 3 and peers and ours:
         over, beside = stats.duel(cell, ours, ["none"]), stats.duel(cell, ours, peers)
         own, theirs = (" or ".join(dict.fromkeys(beside[side])) for side in ("ours", "theirs"))
         yield (f"- {cell['data']}, without a pool, chosen on the other half of the pairs: best of ours ({own}) "
                f"{signed(over, False)} over none, {signed(beside, False)} over the best peer ({theirs}), "
                f"{cell['pairs']} pairs.")  # fmt: skip
-
-
-def _named(cell: Mapping[str, Any], *sides: str) -> list[str]:
-    return stats.whole(cell, [line.name for line in lines(cell["student"]) if line.side in sides])
 
 
 def page(found: Mapping[str, Any]) -> Iterator[str]:
@@ -260,15 +245,13 @@ def fewer(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def table(arguments: argparse.Namespace) -> None:
     """Write the results and the page; what was measured elsewhere stays in them."""
-    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"cells": []}
-    earlier = {cell["name"]: cell for cell in before["cells"]}
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     here = [table_of(cell) for cell in cells()]
-    listed = [stats.merged(earlier.get(fresh["name"], {}), fresh, [line.name for line in lines(fresh["student"])])
-              for fresh in here]  # fmt: skip
+    listed = stats.grown(before, here, lines)
     found = {"version": 1, "metric": "accuracy", "budget": {name: vars(value) for name, value in BUDGETS.items()},
              "probe": ENCODER, "pool": POOL, "auto": vars(SCHEME),
              "machines": stats.machines(before, here=any(fresh["arms"] for fresh in here)), "cells": listed,
-             "auto_summary": auto_facts(listed), "aims": list(aims(listed))}  # fmt: skip
+             "auto_summary": stats.auto_summary(listed), "aims": list(aims(listed))}  # fmt: skip
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf8")
     PAGE.write_text(HEAD + "\n" + "\n".join(page(found)).rstrip() + "\n", encoding="utf8")
 

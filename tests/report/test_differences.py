@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_reports import HOSTILE
 from test_page import Page
 
-from augmint.report.differences import MOST, Compared, Piece, compared, differences, excerpt, likeness
+from augmint.report.differences import MOST, Compared, Match, Piece, compared, excerpt
 from augmint.report.facts import Rejection, Report, Shown, Strip
 from augmint.report.names import printable
 from augmint.report.page import render
@@ -29,6 +29,10 @@ def text(name: str, *texts: str, columns: tuple[str, ...] = ("",)) -> Shown:
 
 def family(parent: str, child: str) -> Strip:
     return Strip(text("syn-1", child), ((text("data:1", parent), 1.0),), "cat")
+
+
+def differences(old: str, new: str) -> list[Piece]:
+    return Match(old, new).pieces()
 
 
 def kinds(pieces) -> list[tuple[str, str]]:
@@ -60,7 +64,7 @@ def test_kept_and_new_are_the_child_kept_and_gone_the_parent(old, new):
 @given(WORDS, WORDS)
 def test_likeness_is_difflibs_ratio_of_words(old, new):
     a, b = (re.findall(r"\w+(?:['-]\w+)*|[^\w\s]", " ".join(words)) for words in (old, new))
-    assert likeness(" ".join(old), " ".join(new)) == difflib.SequenceMatcher(None, a, b, autojunk=False).ratio()
+    assert Match(" ".join(old), " ".join(new)).share == difflib.SequenceMatcher(None, a, b, autojunk=False).ratio()
 
 
 def test_a_child_is_compared_with_the_parent_that_is_most_like_it():

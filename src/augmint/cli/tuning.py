@@ -9,6 +9,7 @@ from typing import Any
 
 from augmint.cli.show import Console, console_of
 from augmint.core.errors import UsageError
+from augmint.core.units import NATS, POINTS
 from augmint.formats import detect
 from augmint.pipeline.config import plan_from
 from augmint.pipeline.evaluate import seconds_of
@@ -82,8 +83,8 @@ def _show(console: Console, found: Tuned, out: Path, data: str, pool: str | None
 
 
 def _points(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:+.1f}"
+    return "-" if value is None else POINTS.change(value)
 
 
 def _nats(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.3f}"
+    return "-" if value is None else NATS.change(value)

@@ -14,13 +14,13 @@ class Unit:
     scale: float
     digits: int
 
-    def told(self, value: float) -> str:
-        """A number in this unit, without its sign where it has none; a dash where nothing is known."""
-        return f"{value * self.scale:.{self.digits}f}" if math.isfinite(value) else "\N{EM DASH}"
+    def told(self, value: float, sign: str = "") -> str:
+        """A number in this unit; a dash where nothing is known. ``sign`` is "+" where gains have theirs."""
+        return f"{value * self.scale:{sign}.{self.digits}f}" if math.isfinite(value) else "\N{EM DASH}"
 
     def change(self, value: float) -> str:
-        """A number with its sign."""
-        return f"{value * self.scale:+.{self.digits}f}" if math.isfinite(value) else "\N{EM DASH}"
+        """A gain or a loss, with its sign."""
+        return self.told(value, "+")
 
     def interval(self, low: float, high: float) -> str:
         """`` [0.8, 3.4]``; nothing where an end is not known."""

@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from augmint.core.markdown import in_cell
 from augmint.core.version import __version__
 from augmint.models import Card
 from augmint.pipeline.assembly import Assembly
 from augmint.pipeline.figures import figures
 from augmint.pipeline.fitting import told_by_fit
 from augmint.pipeline.guard import leak_words
+from augmint.pipeline.markdown import in_cell
 from augmint.pipeline.modality import Medium
 from augmint.pipeline.quality import SHARED
 from augmint.pipeline.setup import Setup

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from augmint.core.markdown import in_cell
 from augmint.pipeline.lift_file import lift_of, verdicts
+from augmint.pipeline.markdown import in_cell
 from augmint.report.facts import Cell, LiftFacts
 
 BEGIN, END = "<!-- lift -->", "<!-- end of lift -->"

@@ -19,7 +19,7 @@ from augmint.pipeline.counts import children_per_class
 from augmint.pipeline.fitting import usable_rows
 from augmint.pipeline.manifest import Manifest, Rows
 from augmint.pipeline.modality import MEDIA, Medium
-from augmint.pipeline.plan import rewriter_class, rewriter_names
+from augmint.pipeline.plan import recipe_of, rewriter_class, rewriter_names
 from augmint.report.facts import Shown
 
 
@@ -74,8 +74,8 @@ class Finished:
 
     @property
     def recipe(self) -> str:
-        """The method and what its children go through then, in one word."""
-        return f"{self.plan['method']}+{self.plan['then']}" if self.plan.get("then") else str(self.plan["method"])
+        """As `recipe_of`."""
+        return recipe_of(self.plan["method"], self.plan.get("then", ""))
 
     @property
     def medium(self) -> Medium:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augmint.core.errors import DataError
+from augmint.pipeline.plan import recipe_of
 from augmint.report.facts import ArmResult, Cell, Effect, LiftFacts, ScoreFacts, ScoreRow, Transfer
 
 VERSION = 1
@@ -31,12 +32,14 @@ def read_lift(path: Path) -> LiftFacts:
             raise ValueError(f"version {facts['version']}")
         cells = tuple(_cell(row) for row in facts["cells"])
         transfer = tuple(Transfer(row["arm"], str(row["shots"]), row["headline"]) for row in facts.get("transfer", ()))
-        recipes = tuple(dict.fromkeys(map(_recipe, facts["arms"])))
         lists = [facts[name] for name in ("arms", "students", "shots")]
         if not all(isinstance(found, list) for found in lists):
             raise TypeError("arms, students or shots that are no list")
+        if not all(isinstance(arm["name"], str) for arm in facts["arms"]):
+            raise TypeError("an arm whose name is no text")
+        made = [recipe_of(arm["method"], arm.get("then", "")) for arm in facts["arms"] if arm.get("method")]
         budget, data = _budget(facts["budget"]), str(facts.get("data", ""))
-        return LiftFacts(facts["metric"], budget, cells, transfer, tuple(filter(None, recipes)), data)
+        return LiftFacts(facts["metric"], budget, cells, transfer, tuple(dict.fromkeys(made)), data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _not_ours(path, f"{type(error).__name__}: {error}", f"a lift.json of version {VERSION}") from error
 
@@ -98,13 +101,6 @@ def _arm(name: str, row: Mapping[str, Any]) -> ArmResult:
     scores = {metric: _number(value) for metric, value in row.get("scores", {}).items()}
     recall = {label: _number(value) for label, value in row.get("recall", {}).items()}
     return ArmResult(name, scores, recall, effects, _number(row.get("minted", 0.0)))
-
-
-def _recipe(arm: Mapping[str, Any]) -> str:
-    """The method of an arm and what its children go through then, in one word; "" where it has none."""
-    if not isinstance(arm["name"], str):
-        raise TypeError(f"an arm named {arm['name']!r}")
-    return "+".join(filter(None, (arm.get("method"), arm.get("then")))) if arm.get("method") else ""
 
 
 def _effect(row: Mapping[str, Any]) -> Effect:

@@ -159,8 +159,8 @@ class Plan:
 
     @property
     def recipe(self) -> str:
-        """The method and what its children go through then, in one word."""
-        return f"{self.method}+{self.then}" if self.then else self.method
+        """As `recipe_of`."""
+        return recipe_of(self.method, self.then)
 
     def synthesizer(self) -> Any:
         """A fresh synthesizer with this plan's options, on top of which `decode` may put another."""
@@ -218,6 +218,11 @@ def rewriter_class(method: str) -> type[Rewriter]:
 def rewriter_names() -> list[str]:
     """All methods that work on samples, plug-ins too."""
     return [name for room, table in REWRITERS.items() for name in registry.names(room, table)]
+
+
+def recipe_of(method: str, then: str) -> str:
+    """A method and what its children go through then ("" for nothing), in one word."""
+    return f"{method}+{then}" if then else method
 
 
 def make_plan(values: Mapping[str, Any], *, where: Mapping[str, str] | None = None) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from augmint.core.errors import UsageError
 from augmint.core.seeds import stream
-from augmint.core.types import Sample
+from augmint.core.types import I64, Sample
 from augmint.formats.folders import Folders
 from augmint.pipeline.augment import Execution, Result, run
 from augmint.pipeline.evaluate import LiftResult, evaluate
@@ -63,9 +64,8 @@ def quickstart(out: str | Path, *, workers: int = 1, seed: int = 0, progress: Pr
 
 def write_digits(folder: Path, which: slice, seed: int) -> None:
     """Class folders with some digits of each class, in an order that the seed chooses."""
-    images, rows = _digits(which, seed)
-    writer = Folders()
-    for name, row in rows.items():
+    images, writer = _digits()[0], Folders()
+    for name, row in _files(which, seed).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         data = writer.dump(Sample(path.name, images[row]))
@@ -73,22 +73,27 @@ def write_digits(folder: Path, which: slice, seed: int) -> None:
             path.write_bytes(data)
 
 
-def _digits(which: slice, seed: int) -> tuple[npt.NDArray[np.uint8], dict[str, int]]:
-    """All digits, and some of each class by the name of their file."""
+@cache
+def _digits() -> tuple[npt.NDArray[np.uint8], I64]:
+    """All digits and their classes."""
     from sklearn.datasets import load_digits  # not at the top: slow to load, and every command would pay
 
     pixels, labels = load_digits(return_X_y=True)
-    images = np.round(pixels.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    return np.round(pixels.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8), labels
+
+
+def _files(which: slice, seed: int) -> dict[str, int]:
+    """Some digits of each class by the name of their file, in an order that the seed chooses."""
+    labels = _digits()[1]
     own = {c: stream(seed, "quickstart", c).permutation(np.flatnonzero(labels == c))[which] for c in range(10)}
-    return images, {f"{c}/{row:04d}.png": int(row) for c, rows in own.items() for row in rows}
+    return {f"{c}/{row:04d}.png": int(row) for c, rows in own.items() for row in rows}
 
 
 def _refuse_other_digits(root: Path, seed: int) -> None:
     """Digits that another seed chose would mix with this one's."""
     for name, which in DIGITS.items():
         strange = {path.relative_to(root / name).as_posix() for path in (root / name).glob("*/*.png")}
-        strange -= set(_digits(which, seed)[1])
-        if strange:
+        if strange and (strange := strange - set(_files(which, seed))):
             raise UsageError(
                 f"{root / name} has other digits, such as {min(strange)}",
                 expected=f"a new folder, or one that quickstart made with --seed {seed}",

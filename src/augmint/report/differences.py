@@ -82,17 +82,7 @@ def one_line(text: str) -> str:
     return _LINES.sub(" \N{RETURN SYMBOL} ", text.strip()).replace("\t", " ")
 
 
-def differences(old: str, new: str) -> list[Piece]:
-    """What was kept, gone and new on the way from ``old`` to ``new``; the kept and new pieces together are ``new``."""
-    return _Match(old, new).pieces()
-
-
-def likeness(old: str, new: str) -> float:
-    """Share of words and marks in common, in order: 1 for the same text, 0 for none."""
-    return _Match(old, new).share
-
-
-class _Match:
+class Match:
     """Two texts, and which of their words are the same ones."""
 
     def __init__(self, old: str, new: str) -> None:
@@ -105,9 +95,11 @@ class _Match:
 
     @property
     def share(self) -> float:
+        """Of words and marks in common, in order: 1 for the same text, 0 for none."""
         return self.found.ratio()
 
     def pieces(self) -> list[Piece]:
+        """What was kept, gone and new on the way to the new text; the kept and new pieces together are it."""
         pieces: list[Piece] = []
         for kind, i, j, k, m in self.found.get_opcodes():
             if kind == "equal":
@@ -120,7 +112,7 @@ class _Match:
 
 def _nearest(column: str, text: str, parents: Sequence[Shown]) -> Compared:
     child = one_line(text[:MOST])
-    matches = [_Match(one_line(dict(parent.texts).get(column, "")[:MOST]), child) for parent in parents]
+    matches = [Match(one_line(dict(parent.texts).get(column, "")[:MOST]), child) for parent in parents]
     shares = [match.share for match in matches]
     best = max(range(len(parents)), key=shares.__getitem__, default=-1)
     if best < 0 or shares[best] < ALIKE:

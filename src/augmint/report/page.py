@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from augmint.core.units import unit_of
+from augmint.core.units import POINTS, unit_of
 from augmint.report.charts import lift_chart, map_chart
 from augmint.report.differences import compared, excerpt
 from augmint.report.facts import Cell, Effect, LiftFacts, Report, Shown, SpaceMap, Strip
@@ -54,7 +54,7 @@ def _environment() -> Environment:
         finalize=_finalize,
     )
     environment.filters |= {
-        "points": _points,
+        "points": POINTS.change,
         "change": _change,
         "unit": unit_of,
         "number": _number,
@@ -118,10 +118,6 @@ def _metrics(lift: LiftFacts) -> list[str]:
 def _map_words(space: SpaceMap) -> str:
     shown = ", ".join(f"{len(cloud.at):,} of {cloud.total:,} {cloud.kind}" for cloud in space.clouds)
     return f"Scatter plot: {shown} samples in the space of {space.space}."
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
 
 
 def _change(effect: Effect, metric: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from augmint.core.markdown import in_cell
+from augmint.pipeline.markdown import in_cell
 
 
 @pytest.mark.parametrize(

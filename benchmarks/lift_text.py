@@ -30,9 +30,9 @@ from augmint.models import load_network
 from augmint.pipeline.arms import Arm
 from augmint.pipeline.evaluate import seconds_of
 from augmint.pipeline.minting import Fold
-from augmint.pipeline.tune import Scheme, choose
+from augmint.pipeline.tune import choose
 from augmint.students import TABLE
-from lift import as_none, scored
+from lift import SCHEMES, as_none, scored
 from lift_arms import Line
 from lift_table import auto_lines, block, signed
 from lift_text_arms import Bench, lines, nlpaug_path
@@ -47,7 +47,6 @@ BUDGETS = {
     "probe": Budget(trials=3),
     "finetune": Budget(updates=50, batch=16),
 }
-SCHEME = Scheme(folds=3, repeats=1)
 AIMS = {"trec": 8.0, "sst2": 4.0, "snips": 3.0}
 
 HEAD = """# Does it help texts? The table
@@ -154,7 +153,8 @@ def decided(line: Line, bench: Bench, cell: tuple[str, str, int], pair: int) -> 
 
     candidates, rng = [Arm(name) for name in line.candidates], np.random.default_rng([bench.seed, 3])
     budget, fresh = BUDGETS[bench.student], lambda: student(bench.student)
-    chosen = choose(candidates, bench.fold, fresh, budget, mint_set, rng, scheme=SCHEME)
+    scheme = SCHEMES[bench.student]
+    chosen = choose(candidates, bench.fold, fresh, budget, mint_set, rng, scheme=scheme)
     shipped = "none" if chosen.arm is None else chosen.arm.name
     facts = {"abstained": chosen.arm is None, "shipped": shipped, "reason": chosen.reason, "fits": chosen.fits}
     return {**json.loads(paths[shipped].read_text()), **facts, "seconds": round(time.process_time() - clock, 3)}
@@ -249,7 +249,7 @@ def table(arguments: argparse.Namespace) -> None:
     here = [table_of(cell) for cell in cells()]
     listed = stats.grown(before, here, lines)
     found = {"version": 1, "metric": "accuracy", "budget": {name: vars(value) for name, value in BUDGETS.items()},
-             "probe": ENCODER, "pool": POOL, "auto": vars(SCHEME),
+             "probe": ENCODER, "pool": POOL, "auto": {name: vars(scheme) for name, scheme in SCHEMES.items()},
              "machines": stats.machines(before, here=any(fresh["arms"] for fresh in here)), "cells": listed,
              "auto_summary": stats.auto_summary(listed), "aims": list(aims(listed))}  # fmt: skip
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf8")

@@ -136,7 +136,7 @@ def test_columns_that_are_not_clear_are_refused(tmp_path, columns, options, code
 
 
 LABELS = {
-    "whole numbers": ([2, 10, 2], ["10", "2"], int),
+    "whole numbers": ([2, 10, 2], ["2", "10"], int),
     "truth values": ([True, False, True], ["False", "True"], bool),
     "strings": (["b", "a", "b"], ["a", "b"], str),
 }
@@ -171,6 +171,19 @@ def test_class_order_beside_the_tables(tmp_path):
     assert [entry.target for entry in found.entries] == ["y", "x"] and list(found.entries.codes) == [1, 2]
     (folder / "classes.txt").write_text("y\n")
     assert "'x' is not listed" in fault(folder, "class-list").got
+
+
+def test_whole_numbers_are_classes_in_their_order(tmp_path):
+    """So that ``label_probs[label]`` is the weight of the row's own class."""
+    labels = [10, 9, 2, 0, 11, -1]
+    rows = [{"text": f"row {label}", "label": label} for label in labels]
+    ordered = ("-1", "0", "2", "9", "10", "11")
+    assert scan(put(tmp_path / "a.jsonl", rows)).classes == ordered
+    assert scan(put(tmp_path / "a.csv", rows)).classes == ordered
+    rows[0]["label"] = "x"
+    assert scan(put(tmp_path / "b.csv", rows)).classes == ("-1", "0", "11", "2", "9", "x")
+    rows[0]["label"] = "010"
+    assert scan(put(tmp_path / "c.csv", rows)).classes == ("-1", "0", "010", "11", "2", "9")
 
 
 def test_groups(tmp_path):

@@ -42,3 +42,16 @@ def test_small_classes_ask_for_more_than_chance(counts: tuple[int, ...], expecte
 def test_a_class_without_rows_is_rejected() -> None:
     gate = Consistency().fit(example_latents((5, 0, 5)))
     assert not gate.keep(example_latents((0, 3, 0), seed=2)).any()
+
+
+def test_a_judge_that_knows_nothing_is_told() -> None:
+    assert Consistency().fit(TAUGHT).told() == []
+    rng = np.random.default_rng(0)
+    noise = dataclasses.replace(TAUGHT.take(np.arange(12)), z=rng.normal(size=(12, 6)).astype(np.float32))
+    labels = np.eye(3, dtype=np.float32)[np.arange(12) % 3]
+    gate = Consistency().fit(dataclasses.replace(noise, y=labels))
+    (told,) = gate.told()
+    assert told.startswith("warning: the judge would reject") and f"of {gate.missed_[1]} real rows" in told
+    assert Consistency().load(gate.state()).told() == [told]
+    old = {name: value for name, value in gate.state().items() if name != "missed"}
+    assert Consistency().load(old).told() == []

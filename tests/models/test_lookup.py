@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ pytest.importorskip("transformers")
 import transformers
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
+import masked_models
 from augmint.core.errors import ModelError, UsageError
 from augmint.models import LANGUAGE_MODELS, get_card, load_encoder, load_lm
 from augmint.models.cards import Kind
@@ -260,3 +262,27 @@ def test_what_load_folder_reads_is_the_librarys(bert: Path) -> None:
     batch = AutoTokenizer.from_pretrained(bert)(["the cat sat"], return_tensors="pt")
     with torch.inference_mode():
         assert torch.equal(net(**tokenizer(["the cat sat"], return_tensors="pt")).logits, theirs(**batch).logits)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_folder_without_its_tokenizer(tmp_path: Path, family: str) -> None:
+    """transformers makes up an empty one there, to which all texts are the same."""
+    whole, bare = tmp_path / "whole", tmp_path / "bare"
+    masked_models.save(masked_models.model(family), whole)
+    bare.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(whole / name, bare / name)
+    assert load_encoder(str(whole)).encode(["the cat", "a dog"]).shape[0] == 2
+    for load in (load_encoder, load_lm):
+        with pytest.raises(ModelError, match="a tokenizer without words") as caught:
+            load(str(bare))
+        assert "tokenizer again with save_pretrained" in str(caught.value)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_network(tmp_path: Path) -> None:
+    masked_models.save(masked_models.model("bert"), tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    tokenizer.add_tokens(["newword", "another"])
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="resize_token_embeddings"):
+        load_encoder(str(tmp_path))

@@ -20,7 +20,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 from augmint.core.errors import DataError, ModelError
 from augmint.core.types import Sample
 from augmint.models import hub, load_encoder, packing, text
-from augmint.models.inputs import BATCH
+from augmint.models.inputs import BATCH, as_samples
 from augmint.models.packing import is_packable, is_steady, packs
 from augmint.models.text import TextEncoder, buckets, equals, load_folder, pooled
 
@@ -258,3 +258,11 @@ def test_loading_is_silent_and_leaves_transformers_as_it_was(folder: Path, capfd
     captured = capfd.readouterr()
     assert captured.out == "" and captured.err == ""
     assert "sentence_transformers" not in sys.modules
+
+
+def test_an_array_of_strings_is_a_list_of_them() -> None:
+    texts = ["a cat", "two dogs"]
+    for array in (np.array(texts), np.array(texts, dtype=object)):
+        assert [sample.content for sample in as_samples(array)] == texts
+    with pytest.raises(DataError, match="shape"):
+        as_samples(np.array([1.0, 2.0]))

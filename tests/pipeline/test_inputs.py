@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import augmint as am
-from augmint.core.errors import DataError
+from augmint.core.errors import DataError, UsageError
 from augmint.core.types import ReadOptions
 from augmint.formats.folders import Folders
 from augmint.pipeline.verify import verify
@@ -348,3 +348,11 @@ def test_an_animated_picture_and_a_bomb_are_skipped(tmp_path):
     reasons = dict(result.skipped)
     assert set(reasons) == {"0/moving.png", "1/bomb.png"}
     assert "animated" in reasons["0/moving.png"] and "too large" in reasons["1/bomb.png"]
+
+
+@pytest.mark.parametrize("call", [am.augment, am.evaluate])
+def test_rows_in_memory_are_no_path(call, tmp_path):
+    for rows in ({"text": ["a"], "label": ["b"]}, np.zeros(3)):
+        with pytest.raises(UsageError, match="data = ") as caught:
+            call(rows, tmp_path / "out")
+        assert "FeatureAugmenter" in caught.value.do and not (tmp_path / "out").exists()

@@ -21,6 +21,7 @@ from augmint.pipeline.lift_plan import LiftPlan
 from augmint.pipeline.minting import Fold, Models, mint
 from augmint.pipeline.neutral import NEUTRAL, neutral_texts, pool_path
 from augmint.pipeline.plan import make_plan
+from augmint.pipeline.progress import Progress
 from augmint.pipeline.tune import Scheme
 from augmint.pipeline.tuning import Tuning
 from augmint.pipeline.workshop import Workshop
@@ -129,7 +130,7 @@ def test_the_pool_that_ships(data: Path, tmp_path: Path) -> None:
     assert all(6 <= len(text.split()) <= 25 for text in texts)
 
 
-def test_soft_picks_of_a_pool_keep_their_labels(data: Path, tmp_path: Path) -> None:
+def test_soft_picks_of_a_pool_keep_their_labels(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pool = tmp_path / "pool.csv"
     with pool.open("w", newline="") as file:
         table = csv.writer(file)
@@ -145,3 +146,8 @@ def test_soft_picks_of_a_pool_keep_their_labels(data: Path, tmp_path: Path) -> N
         assert sum(row["label_probs"]) == pytest.approx(1.0, abs=1e-3)
         assert ["ask", "tell"][int(np.argmax(row["label_probs"]))] == row["label"]
         assert len(row["refs"]) == 3 and row["refs"][0].startswith("pool:")
+    told: list[str] = []
+    progress = Progress()
+    monkeypatch.setattr(progress, "say", told.append)
+    am.augment(result.out, tmp_path / "again", method="classic", gates=["none"], factor=1.1, progress=progress)
+    assert any("soft labels (label_probs) are not read" in line for line in told)

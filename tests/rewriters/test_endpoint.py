@@ -192,6 +192,42 @@ def test_a_line_of_the_ledger_that_was_cut_takes_no_other_with_it(tmp_path: Path
     assert total(path.read_text()) == Cost(1, 2, 3)
 
 
+def test_each_attempt_counts(stand: Stand, tmp_path: Path) -> None:
+    stand.script = [(503, {}, "busy")] * 9
+    capped = asking(stand, max_requests=3).remembering(tmp_path / "a")
+    with pytest.raises(RunError, match="max_requests 4"):
+        capped.rewrite(SAMPLES[:1], rngs(1))
+    assert len(stand.asked) == 3
+    ledger = total((tmp_path / "a" / "ledger.jsonl").read_text())
+    assert ledger == Cost(3, 0, 0)  # nobody charges for what is answered with 503
+
+
+def test_an_attempt_that_may_have_been_charged_stays_booked(stand: Stand, tmp_path: Path) -> None:
+    stand.script = [(200, {}, "no JSON {")]
+    asking(stand, most=100).remembering(tmp_path).rewrite(SAMPLES[:1], rngs(1))
+    spent = total((tmp_path / "ledger.jsonl").read_text())
+    assert spent.requests == 2 and spent.written == 100 + 10 and spent.read > 50
+
+
+def test_thoughts_before_a_plain_answer(stand: Stand) -> None:
+    stand.script = [(200, {}, said("<think>\nHe wants it anew.\n</think>\n\nA day as fine as any"))]
+    assert asking(stand, plain=True).rewrite(SAMPLES[:1], rngs(1))[0].content == "A day as fine as any"
+
+
+def test_one_text_is_refused_where_others_are_answered(stand: Stand, tmp_path: Path) -> None:
+    method = asking(stand, tries=1).remembering(tmp_path)
+    method.rewrite(SAMPLES[:1], rngs(1))
+    stand.script = [(400, {}, "content_filter")]
+    child = method.children(SAMPLES[1:2], rngs(1))[0]
+    assert child.sample.content == SAMPLES[1].content and "the server refused" in child.note
+    asked = len(stand.asked)
+    replayed = asking(stand, tries=1).remembering(tmp_path, ask=False)
+    assert replayed.children(SAMPLES[1:2], rngs(1)) == [child] and len(stand.asked) == asked
+    stand.script = [(401, {}, "who are you")]
+    with pytest.raises(UsageError, match="status 401"):
+        method.rewrite(SAMPLES[2:3], rngs(1))
+
+
 def test_texts_in_answers(stand: Stand) -> None:
     assert text_in('Sure! ```json\n{"text": " a {b} "}\n``` bye') == "a {b}"
     assert text_in('{not json} {"text": "c"}') == "c"

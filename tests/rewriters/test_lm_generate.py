@@ -13,7 +13,8 @@ from augmint.checks import check_rewriter
 from augmint.core.errors import DataError, UsageError
 from augmint.core.types import Sample
 from augmint.models import load_lm
-from augmint.models.causal import CausalLM
+from augmint.models.causal import CausalLM, Continuation
+from augmint.rewriters.generating import CUT, TOO_LONG
 from augmint.rewriters.lm_generate import LmGenerate
 
 SAMPLES = [Sample(f"row {i}", text, label, group=f"g{i % 3}") for i, (text, label) in enumerate(tiny_lms.fifty())]
@@ -51,6 +52,50 @@ def test_first_words_of_the_parent(fitted: LmGenerate, lm: CausalLM) -> None:
     again = LmGenerate(lm=lm, words=2, temperature=0.0, tries=1).load(fitted.state())
     children = again.children(SAMPLES, rngs(50))
     assert Counter(child.note for child in children)["fallback: its parent's text, which was written again"] >= 48
+
+
+class Says:
+    """In the place of a fitted model: the same continuation for every prompt."""
+
+    name, kind, size, longest = "says@0", "causal-lm", 40, 40
+
+    def __init__(self, text: str, ended: bool = True) -> None:
+        self.said = Continuation(text, ended)
+
+    def with_learned(self, learned: Any) -> Says:
+        return self
+
+    def lengths(self, texts: list[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def continuations(self, prompts: list[str], streams: list[Any], decoding: Any) -> list[Continuation]:
+        return [self.said] * len(prompts)
+
+
+STATE = {"longest": np.array([20])}
+
+
+@pytest.mark.parametrize(
+    ("written", "child"),
+    [(", had none", "the film, had none"), (" had none", "the film had none"), ("s", "the films")],
+)
+def test_a_continuation_joins_as_the_model_wrote_it(written: str, child: str) -> None:
+    method = LmGenerate(lm=Says(written), words=2).load(STATE)
+    assert method.rewrite([Sample("x", "the film was long", "pos")], rngs(1))[0].content == child
+
+
+def test_what_has_no_end_is_no_child() -> None:
+    told = LmGenerate(lm=Says(" was and", ended=False), words=2).load(STATE)
+    assert told.children([Sample("x", "the film was long", "pos")], rngs(1))[0].note == CUT
+    long = LmGenerate(lm=Says(" word"), words=50).load(STATE)  # the label would be cut off
+    assert long.children([Sample("x", "word " * 60, "pos")], rngs(1))[0].note == TOO_LONG
+
+
+def test_more_tokens_than_the_network_has_positions(tmp_path: Any) -> None:
+    lm = load_lm(str(tiny_lms.gpt2(tmp_path, LINES, positions=32)))
+    long = [Sample(f"row {i}", " ".join([sample.content] * 20), "a") for i, sample in enumerate(SAMPLES[:4])]
+    method = LmGenerate(lm=lm, most=300, updates=2).fit(long, rngs(1)[0])
+    assert method.longest_ == 32 and len(method.rewrite(long[:2], rngs(2))) == 2
 
 
 def test_laws(lm: CausalLM) -> None:

@@ -245,3 +245,26 @@ def test_a_language_that_the_model_does_not_know_is_told() -> None:
     (told,) = fitted.told()
     assert told.startswith("warning: the model has 0 % of the words")
     assert MaskedWords(lm=BERT).load(fitted.state()).told() == [told]
+
+
+COMMA = "\N{FULLWIDTH COMMA}"
+CHINESE = (f"这部电影太无聊了{COMMA}我睡着了", f"我非常喜欢这个故事{COMMA}演员很棒", f"画面很美{COMMA}音乐动人")
+
+
+@pytest.mark.parametrize("method", [MaskedWords, Ssmba])
+def test_chinese_is_rewritten_by_characters(method: Any) -> None:
+    lm = model("bert", [" ".join(char for line in CHINESE for char in line if char.isalpha()), *LINES])
+    children = method(lm=lm, share=0.2).rewrite([Sample(str(i), line) for i, line in enumerate(CHINESE)], generators(3))
+    for line, child in zip(CHINESE, children, strict=True):
+        assert len(child.content) == len(line) and child.content != line
+        assert not re.search("[a-z]", child.content) and child.content.count(COMMA) == 1
+        assert sum(a != b for a, b in zip(line, child.content, strict=True)) <= 3
+
+
+def test_no_word_of_another_script_comes() -> None:
+    """A model without a script's words leaves them; what is Latin among them is rewritten."""
+    texts = ("यह फिल्म बहुत अच्छी थी", "结局太愚蠢了", "หนังเรื่องนี้ดีมาก", "the फिल्म cat sat far away on mat")
+    samples = [Sample(str(i), text) for i, text in enumerate(texts)]
+    *same, mixed = (child.content for child in MaskedWords(lm=BERT, share=1.0).rewrite(samples, generators(4)))
+    assert same == list(texts[:3])
+    assert mixed != texts[3] and "फिल्म" in mixed and mixed.isascii() is False

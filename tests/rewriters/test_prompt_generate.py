@@ -9,7 +9,9 @@ import tiny_lms
 from augmint.checks import check_rewriter
 from augmint.core.errors import DataError
 from augmint.core.types import Sample
+from augmint.models.causal import Continuation
 from augmint.rewriters.examples import from_state, kept_examples, to_state
+from augmint.rewriters.generating import CUT
 from augmint.rewriters.prompt_generate import PromptGenerate
 
 SAMPLES = [Sample(f"row {i}", text, label) for i, (text, label) in enumerate(tiny_lms.fifty())]
@@ -30,10 +32,11 @@ class Echo:
     def lengths(self, texts: list[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 
-    def generate(self, prompts: list[str], streams: list[Any], decoding: Any) -> list[str]:
+    def continuations(self, prompts: list[str], streams: list[Any], decoding: Any) -> list[Continuation]:
         assert decoding.stop == "\n" and decoding.most == 64
         self.asked += prompts
-        return [f"{prompt.split(chr(10))[2]} {rng.integers(99)}" for prompt, rng in zip(prompts, streams, strict=True)]
+        lines = [prompt.split("\n")[2] for prompt in prompts]
+        return [Continuation(f" {line} {rng.integers(99)}", True) for line, rng in zip(lines, streams, strict=True)]
 
 
 def test_the_prompt_and_its_parents() -> None:
@@ -72,10 +75,13 @@ def test_a_tiny_gpt2_goes_on(tmp_path: Any) -> None:
     from augmint.models import load_lm
 
     lm = load_lm(str(tiny_lms.gpt2(tmp_path, [*tiny_lms.texts(), "Texts of the class forest: - harbour:"])))
-    method = PromptGenerate(shots=2, most=8, temperature=2.0, lm=lm).fit(SAMPLES, rngs(1)[0])
+    method = PromptGenerate(shots=2, most=60, tries=20, temperature=2.0, lm=lm).fit(SAMPLES, rngs(1)[0])
     children = method.children(SAMPLES[:4], rngs(4))
-    assert all(len(child.sample.content.split()) <= 8 and len(child.parents) == 2 for child in children)
+    assert all(child.note == "" and len(child.parents) == 2 for child in children)
+    assert all(len(child.sample.content.split()) <= 60 for child in children)
     assert children[0] == method.children(SAMPLES[:1], rngs(1))[0]
+    short = PromptGenerate(shots=2, most=1, tries=1, temperature=2.0, lm=lm).load(method.state())
+    assert {child.note for child in short.children(SAMPLES[:4], rngs(4))} == {CUT}
 
 
 def test_kept_examples() -> None:

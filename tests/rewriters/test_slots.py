@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("transformers")
 
+from augmint.numerics.texts import script_of
 from augmint.rewriters.slots import WORD, Slots, cased, same_stem, slots_of, starts_like
 from masked_models import LINES, model
 
@@ -52,6 +53,12 @@ def test_words_are_found_with_their_pieces(family: str) -> None:
 def test_marks_belong_to_the_letter_before_them() -> None:
     assert WORD.findall("cafe\u0301 re\u0301sume\u0301s") == ["cafe\u0301", "re\u0301sume\u0301s"]
     assert WORD.findall("यह फिल्म बहुत अच्छी थी") == ["यह", "फिल्म", "बहुत", "अच्छी", "थी"]
+
+
+def test_without_spaces_each_character_is_a_word() -> None:
+    assert WORD.findall("GPT模型, don't です") == ["GPT", "模", "型", "don't", "で", "す"]
+    assert script_of("模") == "CJK" and script_of("で") == "HIRAGANA" and script_of("éa") == script_of("-Ab") == "LATIN"
+    assert script_of("फिल्म") == "DEVANAGARI" and script_of("3!") == ""
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,10 @@ class RowGate(Stateful):
         """(n,) True where the score reaches the threshold of the row's class."""
         return self.score(fake) >= self.threshold_[fake.labels]
 
+    def told(self) -> list[str]:
+        """What the user should know of the fit."""
+        return []
+
 
 class ContentGate(Stateful):
     """A quality filter on what single children are, not only on where the judge sees them.

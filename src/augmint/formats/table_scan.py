@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -213,11 +214,16 @@ class TableScan:
         )
 
     def _class_order(self) -> tuple[str, ...]:
-        """The order of ``classes.txt`` beside the tables, else of the file's own class names, else sorted."""
+        """The order of ``classes.txt`` beside the tables, else of the file's own class names, else sorted.
+
+        Whole numbers are sorted as such, so that class 9 has place 9 where 0 to 11 are all there.
+        """
         path = self.root / CLASS_LIST
         if not (self.root.is_dir() and path.is_file()):
             own = list(self.names)
-            return (*own, *sorted(set(self.rows.classes) - set(own)))
+            others = set(self.rows.classes) - set(own)
+            numbers = all(re.fullmatch("0|-?[1-9][0-9]*", name) for name in others)
+            return (*own, *sorted(others, key=int if numbers else str))
         listed = read_classes(path)
         odd = sorted(set(self.rows.classes) - set(listed))
         if odd:

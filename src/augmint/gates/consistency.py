@@ -20,7 +20,7 @@ import numpy as np
 
 from augmint.core.errors import UsageError
 from augmint.core.protocols import RowGate, State
-from augmint.core.types import F32, Latents
+from augmint.core.types import F32, I64, Latents
 from augmint.numerics.probe import Probe
 from augmint.numerics.rows import check_width, checked, finite_rows, flat32
 
@@ -35,6 +35,7 @@ class Consistency(RowGate):
         folds: parts of the cross-fit.
         probe_: the fitted probe.
         threshold_: (k,).
+        missed_: (2,) real rows that score below the threshold when the probe has not seen them, of how many.
     """
 
     quantile: float = 0.05
@@ -42,6 +43,7 @@ class Consistency(RowGate):
     folds: int = 5
     probe_: Probe = field(init=False, repr=False)
     threshold_: F32 = field(init=False, repr=False)
+    missed_: I64 = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.quantile < 1.0:
@@ -67,7 +69,18 @@ class Consistency(RowGate):
             score = own[(real.labels == c) & self.probe_.held_out_ok_]
             if len(score) >= self.min_rows:
                 self.threshold_[c] = min(float(np.quantile(score, self.quantile)), 0.5)
+        unseen = self.probe_.held_out_ok_ & (real.y.sum(axis=1) > 0)
+        low = own[unseen] < self.threshold_[real.labels[unseen]]
+        self.missed_ = np.array([low.sum(), len(low)], np.int64)
         return self
+
+    def told(self) -> list[str]:
+        """That the judge cannot check labels, where it would reject most of the real rows."""
+        low, rows = self.missed_.tolist()
+        if 2 * low <= rows:
+            return []
+        return [f"warning: the judge would reject {low} of {rows} real rows (unseen): too few rows for it to learn the "
+                "classes; leave this gate out, or add rows"]  # fmt: skip
 
     def score(self, fake: Latents) -> F32:
         """(n,) probability of the row's label."""
@@ -80,10 +93,12 @@ class Consistency(RowGate):
 
     def state(self) -> State:
         """The probe's arrays and the threshold."""
-        return {**{f"probe.{k}": v for k, v in self.probe_.state().items()}, "threshold": self.threshold_}
+        probe = {f"probe.{k}": v for k, v in self.probe_.state().items()}
+        return {**probe, "threshold": self.threshold_, "missed": self.missed_}
 
     def load(self, state: State) -> Self:
         """Take the arrays of :meth:`state`."""
         inner = {k.removeprefix("probe."): v for k, v in state.items() if k.startswith("probe.")}
         self.probe_, self.threshold_ = Probe(folds=self.folds).load(inner), state["threshold"]
+        self.missed_ = state.get("missed", np.zeros(2, np.int64))  # runs of earlier versions have none
         return self

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -36,6 +36,13 @@ from augmint.models.language import (
 from augmint.models.text import buckets
 from augmint.models.thin import tuned
 from augmint.numerics.decoding import Decoding
+
+
+class Continuation(NamedTuple):
+    """What a model wrote: as it stands after the prompt, its first space with it; and whether it came to an end."""
+
+    text: str
+    ended: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +77,21 @@ class CausalLM:
         rows = self.tokenizer(list(texts))["input_ids"] if texts else []
         return [[*(ids or [self._start]), *([self._end] if ended else [])] for ids in rows]
 
+    @property
+    def longest(self) -> int:
+        """Most tokens that the network has positions for."""
+        return most_tokens(self.net)
+
     def generate(self, prompts: Sequence[str], rngs: Sequence[np.random.Generator], decoding: Decoding) -> list[str]:
+        """What comes after each prompt, without space at its ends; see `continuations`."""
+        return [found.text.strip() for found in self.continuations(prompts, rngs, decoding)]
+
+    def continuations(
+        self, prompts: Sequence[str], rngs: Sequence[np.random.Generator], decoding: Decoding
+    ) -> list[Continuation]:
         """What comes after each prompt, each from its own stream, bitwise independent of its neighbours."""
         tokens = [ids[-self.size :] for ids in self.tokens(prompts)]
-        texts = [""] * len(tokens)
+        found = [Continuation("", True)] * len(tokens)
         ends = [*ends_of(self.net), *(self._stops(decoding.stop) if decoding.stop else [])]
         for width, members in buckets([len(ids) for ids in tokens], most_tokens(self.net)):
             most = max(1, min(decoding.limit(width), most_tokens(self.net) - width))
@@ -82,9 +100,17 @@ class CausalLM:
             inputs = {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
             out = continued(self.net, inputs, decoding, most, numbers, ends)
             for row, i in zip(out[:, width:].tolist(), members, strict=False):  # the batch is full, members may be few
-                text = self.tokenizer.decode(row, skip_special_tokens=True)
-                texts[i] = (text.partition(decoding.stop)[0] if decoding.stop else text).strip()
-        return texts
+                text = self._said_after(tokens[i], row)
+                if decoding.stop:
+                    text = text.partition(decoding.stop)[0]
+                found[i] = Continuation(text, not ends or not set(ends).isdisjoint(row))
+        return found
+
+    def _said_after(self, ids: list[int], row: list[int]) -> str:
+        """The text of new tokens after those before them; some tokenizers drop the space before a first word."""
+        before, whole = (self.tokenizer.decode(part, skip_special_tokens=True) for part in (ids, [*ids, *row]))
+        same = whole.startswith(before)
+        return str(whole[len(before) :] if same else self.tokenizer.decode(row, skip_special_tokens=True))
 
     def logits(self, texts: Sequence[str]) -> list[F32]:
         """(T, v) float32: scores of every token after each token of the text; of long texts, the first ``size``."""

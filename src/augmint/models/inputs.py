@@ -14,7 +14,7 @@ from augmint.core.errors import DataError
 from augmint.core.types import F32, Sample
 
 Items = Sequence[Sample] | Sequence[str] | Sequence[npt.NDArray[Any]] | npt.NDArray[Any]
-"""Samples, or from Python their bare contents: strings, a list of images, an array (n, H, W) or (n, H, W, C)."""
+"""Samples, or from Python their bare contents: strings, images (lists or arrays, (n,) and (n, H, W[, C]))."""
 
 BATCH = 8
 """Rows the network sees at a time: always exactly these many, see `run`."""
@@ -22,6 +22,8 @@ BATCH = 8
 
 def as_samples(items: Items) -> list[Sample]:
     """Samples as they are; bare contents wrapped, numbered from 0. Raises DataError for a single content."""
+    if isinstance(items, np.ndarray) and items.ndim == 1 and all(isinstance(item, str) for item in items):
+        items = items.tolist()
     single = isinstance(items, (str, Sample)) or (isinstance(items, np.ndarray) and items.ndim not in (3, 4))
     if single:
         got = f"array of shape {items.shape}" if isinstance(items, np.ndarray) else f"one {type(items).__name__}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -271,7 +272,27 @@ def load_folder(files: dict[str, Path], auto: str = "AutoModel", dtype: torch.dt
     lacking = sorted(key for key in found["missing_keys"] if "pooler" not in key)
     if lacking:
         raise unfit(files, f"no weights for {len(lacking)} parts, first {lacking[0]}")
+    if why := _mismatch(tokenizer, net):
+        raise unfit(files, why)
     return tokenizer, net.eval().requires_grad_(False)
+
+
+def _mismatch(tokenizer: Any, net: Any) -> str:
+    """Why this tokenizer is not this network's; "" when it may be.
+
+    transformers makes up an empty tokenizer where a folder has none, and looks for no token's place in the network.
+    """
+    vocabulary, marks = tokenizer.get_vocab(), set(tokenizer.all_special_tokens)
+    if not any(token not in marks and re.search(r"\w", token) for token in vocabulary):
+        return "a tokenizer without words; its files are missing"
+    try:
+        places = getattr(net.get_input_embeddings(), "num_embeddings", None)
+    except NotImplementedError:  # a network that reads characters by a hash
+        return ""
+    most = max(vocabulary.values())
+    if places and most >= places:
+        return f"a tokenizer with token {most} for a network of {places} (resize_token_embeddings was not called)"
+    return ""
 
 
 def unfit(files: dict[str, Path], why: str) -> ModelError:

@@ -11,21 +11,29 @@ import dataclasses
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from augmint.core.errors import DataError
 from augmint.core.types import Sample
 from augmint.numerics.marks import MARKS
 
-_SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
+SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
 """Thai, Lao, Burmese, Khmer, kana and Chinese characters."""
 
-_WORD = re.compile(rf"[{_SPACELESS}][{MARKS}]*|(?:[^\W_{_SPACELESS}][{MARKS}]*)+")
+_WORD = re.compile(rf"[{SPACELESS}][{MARKS}]*|(?:[^\W_{SPACELESS}][{MARKS}]*)+")
 
 
 def words_of(text: str) -> list[str]:
     """The words of a text, in order."""
     return _WORD.findall(plain(text))
+
+
+@lru_cache(maxsize=2**16)
+def script_of(word: str) -> str:
+    """Script of a word's first letter ("LATIN", "CYRILLIC", "CJK"...), as Unicode names it; "" for no letter."""
+    letter = next((character for character in word if character.isalpha()), "")
+    return unicodedata.name(letter, "").partition(" ")[0].partition("-")[0] if letter else ""
 
 
 def plain(text: str) -> str:

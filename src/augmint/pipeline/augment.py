@@ -45,7 +45,7 @@ from augmint.pipeline.row_file import ROWS, draw_rows, write_rows
 from augmint.pipeline.second import encoded_rows, second_latents
 from augmint.pipeline.setup import Setup, prepare
 from augmint.pipeline.shortfall import problems_of
-from augmint.pipeline.sources import Inputs
+from augmint.pipeline.sources import Inputs, as_path
 from augmint.pipeline.sums import format_sums
 from augmint.pipeline.tuning import Tuning
 from augmint.pipeline.workers import MakeDrawer, MakeEncoder, OnDisk
@@ -152,11 +152,12 @@ def augment(
         UsageError, DataError, ModelError: nothing was made; the message says what to do.
         RunError: the run stopped half-way; the same call resumes it.
     """
-    plan = plan_from(Path(config) if config else None, values, modality=detect(Path(data)).modality)
+    data, out = as_path("data", data), as_path("out", out)
+    plan = plan_from(Path(config) if config else None, values, modality=detect(data).modality)
     execution = Execution(workers, device, max_skipped, fresh)
     second = (Path(path) if path else None for path in (pool and pool_path(pool), base, heldout))
-    inputs = Inputs(Path(data), *second)
-    return run(plan, inputs, Path(out), execution, progress or Progress(), tuning)
+    inputs = Inputs(data, *second)
+    return run(plan, inputs, out, execution, progress or Progress(), tuning)
 
 
 def run(

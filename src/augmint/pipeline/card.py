@@ -145,17 +145,19 @@ these. All samples are real.
 
 def _columns(medium: Medium) -> str:
     """What the columns mean; those of the input come first in a table."""
-    if medium.name == "image":
-        return f"## Columns of metadata.jsonl\n\n`file_name`, `label`, {_COLUMNS}"
-    return f"## Columns\n\nThose of the input, in their order, and then: {_COLUMNS}"
+    picture = medium.name == "image"
+    columns = _COLUMNS.replace("HEAVIEST", "folder" if picture else "label")
+    if picture:
+        return f"## Columns of metadata.jsonl\n\n`file_name`, `label`, {columns}"
+    return f"## Columns\n\nThose of the input, in their order, and then: {columns}"
 
 
 _COLUMNS = """\
 `is_synthetic`, `id`, `group`, `refs` (parents, as `data:ID`; an original is its own; `pool:ID`
 is the row of the pool that was taken, `base:CLASS` a class of the base), `label_weights` (of the parents), `label_by`
 (parents or judge; empty for originals), `scores` (of the row gates, as JSON; empty for originals), `note` (a fallback,
-if any), `method`, `model`; where labels are soft, `label_probs` (of all classes in class order; the folder names the
-heaviest).
+if any), `method`, `model`; where labels are soft, `label_probs` (of all classes in class order; the HEAVIEST names
+the heaviest).
 
 `augmint verify .` checks every byte; `augmint replay . ID` makes a sample again.
 """

@@ -36,7 +36,7 @@ from augmint.pipeline.modality import MEDIA, default_model
 from augmint.pipeline.neutral import pool_path
 from augmint.pipeline.output import check_folder, opened
 from augmint.pipeline.progress import Progress
-from augmint.pipeline.sources import Inputs
+from augmint.pipeline.sources import Inputs, as_path
 from augmint.pipeline.splits import ALL, Pairs, choose_shots, make_pairs, stripe
 
 OURS = ("cells", "lift.json", "report", ".augmint")
@@ -169,8 +169,8 @@ def _data(data: Any, pool: Any, options: ReadOptions, group: Any, progress: Prog
             do="correct group=",
             code="group",
         )
-    if on_disk:
-        return read_data(Path(data), options, pool_path(pool) if pool else None, progress)
+    if on_disk or not (isinstance(data, tuple | list) and len(data) == 2):
+        return read_data(as_path("data", data), options, pool_path(pool) if pool else None, progress)
     x, y = data
     return data_of_arrays(x, y, None if named else group, pool)
 

@@ -116,8 +116,9 @@ def load_then(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Rewriter | None:
 def told_by_fit(plan: Plan, arrays: Mapping[str, np.ndarray]) -> list[str]:
     """What the fit found out that the user left open or should know."""
     method = load_rewriter(plan, arrays) if plan.rewrites else None
-    found = ((plan.method, method), (plan.then, load_then(plan, arrays)))
-    return [f"{name}: {line}" for name, rewriter in found if rewriter for line in rewriter.told()]
+    gates = {name: gate for name, gate in _gates(plan, arrays, _NONE).items() if isinstance(gate, RowGate)}
+    found = {plan.method: method, plan.then: load_then(plan, arrays), **gates}
+    return [f"{name}: {line}" for name, part in found.items() if part for line in part.told()]
 
 
 def load_label_probe(plan: Plan, arrays: Mapping[str, np.ndarray]) -> Probe | None:

@@ -18,6 +18,7 @@ from augmint.formats import detect
 from augmint.numerics.texts import texts_of
 from augmint.pipeline.against import NearCopy, compare_splits
 from augmint.pipeline.progress import Progress
+from augmint.pipeline.sources import as_path
 from augmint.pipeline.twins import Twins
 from augmint.pipeline.workers import pixel_hash
 
@@ -78,8 +79,9 @@ def inspect(
     Raises:
         DataError: the data set as a whole is wrong.
     """
-    reader = detect(Path(data))
-    listing = reader.scan(Path(data), ReadOptions(label, group, text=text, spans=spans))
+    data = as_path("data", data)
+    reader = detect(data)
+    listing = reader.scan(data, ReadOptions(label, group, text=text, spans=spans))
     watcher = progress or Progress()
     seen = _Seen(listing)
     watcher.stage("read", len(listing.entries), "samples")

@@ -220,8 +220,12 @@ def _minted_before(data: Path) -> tuple[str, ...]:
     run = Finished.around(data)
     if run is None:
         return ()
-    count = run.tally.made.total()
-    return (f"{data} is the output of a run: its {count} minted samples count as real ones here, and are told as such",)
+    count, soft = run.tally.made.total(), any("label_probs" in row for row in run.children())
+    hard = "; their soft labels (label_probs) are not read: each is of its heaviest class" if soft else ""
+    return (
+        f"{data} is the output of a run: its {count} minted samples count as real ones here, and are told as such"
+        f"{hard}",
+    )
 
 
 def _warnings(sources: Mapping[str, Source]) -> tuple[str, ...]:

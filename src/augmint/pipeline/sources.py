@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 
 from augmint.core.errors import DataError, UsageError
@@ -18,6 +19,19 @@ _KIND = {
     "base": "a labelled data set, as for the data itself",
     "heldout": "samples to keep out: a folder of pictures, flat or nested, or an .npz; texts as a table",
 }
+
+
+def as_path(name: str, place: str | PathLike[str]) -> Path:
+    """The path; raises UsageError for what is none, such as rows in memory."""
+    if isinstance(place, str | PathLike):
+        return Path(place)
+    raise UsageError(
+        f"{name} = {type(place).__name__}",
+        expected="the path of a file or folder",
+        do="write rows to a .csv, .jsonl or .parquet first (DataFrame.to_csv); rows of features in memory: "
+        "augmint.FeatureAugmenter",
+        code="not-a-path",
+    )
 
 
 @dataclass(frozen=True)

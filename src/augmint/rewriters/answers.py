@@ -132,6 +132,10 @@ class Answers:
             return None
         return kept.get("answer") if isinstance(kept, dict) and kept.get("request") == request else None
 
+    def some(self) -> bool:
+        """Whether any answer was kept."""
+        return self.folder is not None and any(self.folder.glob("*/*.json"))
+
     def put(self, request: Mapping[str, Any], answer: Any) -> None:
         """Keep an answer, whole or not at all."""
         if self.folder is None:

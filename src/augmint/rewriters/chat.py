@@ -10,11 +10,12 @@ import http.client
 import json
 import os
 import re
+import socket
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -22,11 +23,21 @@ from typing import Any
 from augmint.core.errors import RunError, UsageError
 
 AGAIN = frozenset({408, 409, 429})
+OF_THE_TEXT = frozenset({400, 413, 422})
+"""What a content filter says of a text, and also what is said of a wrong request."""
+
 LARGEST = 8 << 20
 """Bytes of an answer that are read."""
 
 LONGEST_WAIT = 60.0
 """Seconds that are waited at most, whatever the server says."""
+
+
+_NOBODY = (ConnectionRefusedError, socket.gaierror)
+
+
+def nothing() -> None:
+    """What is done where nobody counts."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -95,14 +106,30 @@ class Server:
                 code="no-key",
             )
 
-    def ask(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer, a JSON object; raises UsageError for a question refused, RunError when patience is at its end."""
+    def ask(
+        self, body: Mapping[str, Any], before: Callable[[], None] = nothing, free: Callable[[], None] = nothing
+    ) -> dict[str, Any]:
+        """The answer, a JSON object.
+
+        Args:
+            body: of the request.
+            before: called before it is sent, each time; what it raises is raised.
+            free: called after an attempt that nobody charges for: the server's status said that it failed, or there
+                was no server.
+
+        Raises:
+            UsageError: the question is refused; code ``text-refused`` for a status that may be about this text alone.
+            RunError: patience is at its end.
+        """
         why = ""
         for turn in range(self.retries + 1):
+            before()
             try:
                 return self._once(body)
             except _AgainError as again:
                 why = again.why
+                if again.free:
+                    free()
                 if turn < self.retries:
                     wait = self.backoff * 2**turn if again.wait is None else again.wait
                     time.sleep(min(wait, LONGEST_WAIT))
@@ -125,7 +152,8 @@ class Server:
         except urllib.error.HTTPError as error:
             raise self._refused(error) from error
         except (OSError, http.client.HTTPException) as error:
-            raise _AgainError(f"{type(error).__name__}: {error}") from error
+            reason = getattr(error, "reason", error)  # of a time-out nobody knows what the server did
+            raise _AgainError(f"{type(error).__name__}: {error}", free=isinstance(reason, _NOBODY)) from error
         except (ValueError, RecursionError) as error:
             raise _AgainError("an answer that is not JSON") from error
         if isinstance(found, dict):
@@ -140,21 +168,22 @@ class Server:
         if self.key_env:  # some servers repeat the key that they refuse
             told = told.replace(os.environ[self.key_env], "***")
         if error.code in AGAIN or error.code >= 500:
-            return _AgainError(f"status {error.code} {told}"[:200], _seconds(error.headers.get("Retry-After")))
+            wait = _seconds(error.headers.get("Retry-After"))
+            return _AgainError(f"status {error.code} {told}"[:200], wait, free=True)
         return UsageError(
             f"{self.url} refused the request: status {error.code} {told}"[:400],
             expected="an OpenAI-compatible server that knows the model and the key",
             do="correct url, model or key_env in method_options",
-            code="endpoint-refused",
+            code="text-refused" if error.code in OF_THE_TEXT else "endpoint-refused",
         )
 
 
 class _AgainError(Exception):
     """It may help to ask again, after so many seconds where the server says so."""
 
-    def __init__(self, why: str, wait: float | None = None) -> None:
+    def __init__(self, why: str, wait: float | None = None, *, free: bool = False) -> None:
         super().__init__(why)
-        self.why, self.wait = why, wait
+        self.why, self.wait, self.free = why, wait, free
 
 
 def _seconds(header: str | None) -> float | None:

@@ -36,6 +36,10 @@ FRAME = 16
 """Tokens that stand around a message, at most."""
 
 UNREAD = "fallback: its parent's text, no answer could be read"
+NOT_TAKEN = "fallback: its parent's text, which the server refused"
+
+REFUSED = "refused"
+"""Key of what is kept in place of an answer where the server answers other texts and refuses this one."""
 
 
 @dataclass
@@ -116,7 +120,13 @@ class Endpoint(Rewording):
         requests = [self._request(piece, rng) for piece, rng in zip(pieces, rngs, strict=True)]
         with ThreadPoolExecutor(self.parallel) as pool:
             answers = list(pool.map(self._answer, requests))
-        return [Proposal(text) if (text := self._read(answer)) else Proposal("", fault=UNREAD) for answer in answers]
+        return [self._proposal(answer) for answer in answers]
+
+    def _proposal(self, answer: Any) -> Proposal:
+        text = self._read(answer)
+        if text:
+            return Proposal(text)
+        return Proposal("", fault=NOT_TAKEN if isinstance(answer, dict) and REFUSED in answer else UNREAD)
 
     def _request(self, piece: Piece, rng: np.random.Generator) -> dict[str, Any]:
         question = self.prompt or PROMPTS[self.task]
@@ -150,8 +160,17 @@ class Endpoint(Rewording):
         # A tokenizer makes a token of each byte at most, and a few for each message.
         read = sum(len(message["content"].encode()) + FRAME for message in messages)
         largest = Cost(1, read, self.most)
-        self._ledger.book(largest, self._cap)
-        answer = self._server.ask(request["body"])
+        tokens = largest.minus(Cost(1))
+        try:
+            answer = self._server.ask(
+                request["body"],
+                before=lambda: self._ledger.book(largest, self._cap),
+                free=lambda: self._ledger.book(Cost().minus(tokens)),
+            )
+        except UsageError as error:
+            if error.code != "text-refused" or not self._answers.some():
+                raise
+            answer = {REFUSED: error.got, "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
         self._ledger.book(_cost(answer, largest).minus(largest))
         self._answers.put(request, answer)
         return answer
@@ -165,7 +184,12 @@ class Endpoint(Rewording):
             return ""
         if not isinstance(content, str) or choice.get("finish_reason") == "length":
             return ""
-        return content.strip() if self.plain else text_in(content)
+        return said(content) if self.plain else text_in(content)
+
+
+def said(content: str) -> str:
+    """An answer without a model's thoughts before it."""
+    return content.rpartition("</think>")[2].strip()
 
 
 def text_in(content: str) -> str:
@@ -173,11 +197,11 @@ def text_in(content: str) -> str:
 
     What stands before an answer may be a model's thoughts, which quote what it was asked for.
     """
-    said, found, at = content.rpartition("</think>")[2], "", 0
-    while (start := said.find("{", at)) >= 0:
+    answered, found, at = said(content), "", 0
+    while (start := answered.find("{", at)) >= 0:
         at = start + 1
         try:
-            answer, at = json.JSONDecoder().raw_decode(said, start)
+            answer, at = json.JSONDecoder().raw_decode(answered, start)
         except ValueError:
             continue
         except RecursionError:

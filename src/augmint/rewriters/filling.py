@@ -11,8 +11,9 @@ import numpy as np
 
 from augmint.core.types import F32, Bool
 from augmint.numerics.function_words import FUNCTION_WORDS
+from augmint.numerics.texts import script_of
 from augmint.rewriters.choosing import Chance
-from augmint.rewriters.slots import Slots, same_stem, starts_like
+from augmint.rewriters.slots import Slots, long_enough, same_stem, starts_like
 
 SPARE = 8
 """Proposals beyond ``top_k`` and the words of the text, from which those that do not fit are taken."""
@@ -51,7 +52,7 @@ def fill(lm: Any, drafts: Sequence[Draft], chance: Chance) -> None:
             [row for row, _ in shown],
             [list(places.values()) for _, places in shown],
             max(counts, default=0),
-            allowed=allowed(lm.words, any_word),
+            allowed=allowed(lm.words, any_word, spaceless=True),
             labels=[draft.label for draft in some] if some and some[0].label is not None else None,
             near=_near(lm, some) if some and some[0].meaning else None,
         )
@@ -74,13 +75,16 @@ def _choose(lm: Any, draft: Draft, cell: int, tokens: Any, log_p: Any, chance: C
     old = slots[cell].casefold()
     at = slots.order.index(cell)
     article = slots[slots.order[at - 1]] if at else ""
+    script = script_of(slots[slots.before.get(cell, cell)])  # a new word is of its neighbour's
     folded = lm.folded
 
     def fits(token: int) -> bool:
         word = folded[token]
         if draft.same and word == old:
             return True
-        return word not in taken and starts_like(word, article) and not same_stem(word, old)
+        if word in taken or script_of(word) not in ("", script):
+            return False
+        return starts_like(word, article) and not same_stem(word, old)
 
     token = chance.draw(tokens, log_p, fits, number)
     if token is not None and lm.words[token].casefold() != old:
@@ -88,6 +92,10 @@ def _choose(lm: Any, draft: Draft, cell: int, tokens: Any, log_p: Any, chance: C
 
 
 @lru_cache(maxsize=8)
-def allowed(words: tuple[str, ...], any_word: bool) -> Bool:
-    """(v,) True at the tokens that may be put into a text: whole words of two letters or more."""
-    return np.array([len(word) > 1 and (any_word or word.lower() not in FUNCTION_WORDS) for word in words])
+def allowed(words: tuple[str, ...], any_word: bool, *, spaceless: bool = False) -> Bool:
+    """(v,) True at the tokens that may be put into a text: whole words of two letters or more.
+
+    ``spaceless``: single characters of scripts without spaces between words, too.
+    """
+    enough = long_enough if spaceless else lambda word: len(word) > 1
+    return np.array([enough(word) and (any_word or word.lower() not in FUNCTION_WORDS) for word in words])

@@ -32,8 +32,9 @@ NOTHING = "fallback: its parent's text, nothing else was written"
 AGAIN = "fallback: its parent's text, which was written again"
 LONG = "fallback: its parent's text, what was written is too long"
 ODD = "fallback: its parent's text, what was written holds characters that no file of texts can"
+CUT = "fallback: its parent's text, what was written had no end"
 TOO_LONG = "fallback: its parent's text, which is longer than the model reads"
-"""Notes on children that are their parents again; the last is told by a method, as `Proposal.fault`."""
+"""Notes on children that are their parents again; the last two are told by a method, as `Proposal.fault`."""
 
 
 class Piece(NamedTuple):

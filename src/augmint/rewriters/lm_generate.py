@@ -21,7 +21,7 @@ from augmint.core.protocols import State
 from augmint.core.types import Sample
 from augmint.numerics.decoding import Decoding
 from augmint.numerics.texts import texts_of
-from augmint.rewriters.generating import Generating, Piece, Proposal
+from augmint.rewriters.generating import CUT, TOO_LONG, Generating, Piece, Proposal
 
 
 @dataclass
@@ -81,7 +81,7 @@ class LmGenerate(Generating):
             raise UsageError(
                 "no text with a label", expected="labelled texts to learn from", do="give the data", code="no-rows"
             )
-        rows = [row[: self.most] for row in self.lm.tokens(lines, ended=True)]
+        rows = [row[: min(self.most, self.lm.longest)] for row in self.lm.tokens(lines, ended=True)]
         self.longest_ = max(map(len, rows))
         self.learned_ = self.lm.tune(rows, rng, updates=self.updates, batch=self.batch, rate=self.rate, rank=self.rank)
         self._fitted = self.lm.with_learned(self.learned_)
@@ -96,8 +96,12 @@ class LmGenerate(Generating):
             f"{self._prompt(piece.sample)} {start}".rstrip() for piece, start in zip(pieces, starts, strict=True)
         ]
         decoding = Decoding(1, self.temperature, self.top_k, self.top_p, most=self.longest_ or self.most)
-        written = self._fitted.generate(prompts, rngs, decoding)
-        return [Proposal(f"{start} {text}" if text else "") for start, text in zip(starts, written, strict=True)]
+        written = self._fitted.continuations(prompts, rngs, decoding)
+        sizes = self._fitted.lengths(prompts)  # of a longer prompt the model would not see the label
+        return [
+            _proposal(start, found, size <= self.lm.size)
+            for start, found, size in zip(starts, written, sizes, strict=True)
+        ]
 
     def _prompt(self, sample: Sample) -> str:
         return f"{sample.target}{self.separator}"
@@ -112,3 +116,10 @@ class LmGenerate(Generating):
         self.learned_ = {name.removeprefix("lm."): a for name, a in state.items() if name.startswith("lm.")}
         self._fitted = None
         return self
+
+
+def _proposal(start: str, found: Any, whole: bool) -> Proposal:
+    """First words and what was written after them; nothing where there is no end, or the prompt was cut."""
+    if not whole or not found.ended:
+        return Proposal("", fault=CUT if whole else TOO_LONG)
+    return Proposal(start + found.text if found.text.strip() else "")

@@ -23,7 +23,7 @@ from augmint.core.protocols import State
 from augmint.core.types import Sample
 from augmint.numerics.decoding import Decoding
 from augmint.rewriters.examples import Example, Examples, from_state, kept_examples, others, to_state
-from augmint.rewriters.generating import TOO_LONG, Generating, Piece, Proposal
+from augmint.rewriters.generating import CUT, TOO_LONG, Generating, Piece, Proposal
 
 
 @dataclass
@@ -71,13 +71,8 @@ class PromptGenerate(Generating):
         shown = [self._shown(piece, rng) for piece, rng in zip(pieces, rngs, strict=True)]
         todo = [i for i, examples in enumerate(shown) if examples]
         prompts = [self._prompt(pieces[i].sample, shown[i]) for i in todo]
-        written = iter(self.lm.generate(prompts, [rngs[i] for i in todo], self._decoding))
-        return [
-            Proposal(next(written), tuple((example.id, 1 / len(examples)) for example in examples))
-            if examples
-            else Proposal("", fault=TOO_LONG)
-            for examples in shown
-        ]
+        written = iter(self.lm.continuations(prompts, [rngs[i] for i in todo], self._decoding))
+        return [_proposal(next(written), examples) if examples else Proposal("", fault=TOO_LONG) for examples in shown]
 
     def _shown(self, piece: Piece, rng: np.random.Generator) -> list[Example]:
         """Examples and, last, the parent: as many as the model reads, from the end; none where not even the parent."""
@@ -101,3 +96,9 @@ class PromptGenerate(Generating):
         """Take a state made by :meth:`state`."""
         self.examples_ = from_state(state)
         return self
+
+
+def _proposal(found: Any, examples: Sequence[Example]) -> Proposal:
+    """What was written in sight of these examples, which are its parents; nothing where it has no end."""
+    parents = tuple((example.id, 1 / len(examples)) for example in examples)
+    return Proposal(found.text, parents) if found.ended else Proposal("", fault=CUT)

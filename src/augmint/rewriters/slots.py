@@ -1,7 +1,8 @@
 """A text as a row of cells, which a masked language model can be shown with some of them hidden.
 
-A word is a run of letters and digits with their accents, apostrophes inside it among them but for that of "'s"; its
-tokens are one cell, and every other token is a cell of its own. Words that the model did not read to their end, whose
+A word is a run of letters and digits with their accents, apostrophes inside it among them but for that of "'s", and
+each character of a script without spaces (Chinese, Japanese, Thai); its tokens are one cell, and every other token is
+a cell of its own. Words that the model did not read to their end, whose
 tokens reach beyond them, and those of addresses, file names and tags cannot be hidden. What is put into a cell replaces
 characters of the original text; all others stay as they are, spaces and case among them.
 """
@@ -18,10 +19,12 @@ from typing import Any
 
 from augmint.numerics.function_words import FUNCTION_WORDS
 from augmint.numerics.marks import MARKS
+from augmint.numerics.texts import SPACELESS
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
-_RUN = rf"(?:[^\W_][{MARKS}]*)+"
-WORD = re.compile(rf"{_RUN}(?:['{CURLY}](?!s\b){_RUN})*")
+_RUN = rf"(?:[^\W_{SPACELESS}][{MARKS}]*)+"
+WORD = re.compile(rf"[{SPACELESS}][{MARKS}]*|{_RUN}(?:['{CURLY}](?!s\b){_RUN})*")
+ALONE = re.compile(rf"[{SPACELESS}]")
 ADDRESS = re.compile(r"://|@|^\W?[wW]{3}\.|[^\W\d]\.[^\W\d]|\w_\w|&\w+;|^\W?[#/~]\w")
 """In what stands between two spaces: an address, a tag, or the name of a file or a variable. It stays as it is."""
 
@@ -66,13 +69,13 @@ class Slots:
 
     @property
     def plain(self) -> list[int]:
-        """Words that may be replaced: of two letters or more, none of them a digit, and no function words."""
+        """Words that may be replaced: as ``wordy``, and no function words."""
         return [cell for cell in self.wordy if self[cell].lower().replace(CURLY, "'") not in FUNCTION_WORDS]
 
     @property
     def wordy(self) -> list[int]:
-        """Words of two letters or more, function words among them."""
-        return [cell for cell in self.words if len(self[cell]) > 1 and NO_LETTERS.sub("", self[cell]).isalpha()]
+        """Words of two letters or more (or one of a script without spaces), function words among them."""
+        return [cell for cell in self.words if long_enough(self[cell]) and NO_LETTERS.sub("", self[cell]).isalpha()]
 
     def tokens(self, hidden: dict[int, list[int]] | None = None) -> tuple[list[int], dict[int, int]]:
         """Token numbers from left to right and the position of each hidden cell.
@@ -175,6 +178,11 @@ def _fixed(text: str, starts: Sequence[int]) -> set[int]:
     fixed = [chunk.span() for chunk in CHUNK.finditer(text) if ADDRESS.search(chunk[0])]
     fixed += [tag.span() for tag in TAG.finditer(text)]
     return {word for start, end in fixed for word in range(bisect_left(starts, start), bisect_left(starts, end))}
+
+
+def long_enough(word: str) -> bool:
+    """Whether it may be a word: two letters or more, or one of a script without spaces."""
+    return len(word) > 1 or ALONE.match(word) is not None
 
 
 def cased(word: str, old: str) -> str:

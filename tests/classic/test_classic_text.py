@@ -328,3 +328,8 @@ def test_a_share_of_nearly_nothing_takes_one_word(share):
         assert len(left) == 2
         took |= {"one", "two", "three"} - set(left)
     assert took == {"one", "two", "three"}
+
+
+@pytest.mark.parametrize("text", ["!!!", " ?", "...", "a!"])
+def test_marks_alone_are_not_left_out_to_nothing(text):
+    assert child(text, **only("punctuation", 1.0)).content.strip()

@@ -180,6 +180,8 @@ def test_whole_numbers_are_classes_in_their_order(tmp_path):
     ordered = ("-1", "0", "2", "9", "10", "11")
     assert scan(put(tmp_path / "a.jsonl", rows)).classes == ordered
     assert scan(put(tmp_path / "a.csv", rows)).classes == ordered
+    huge = "1" * 5000  # more digits than int() reads
+    assert scan(put(tmp_path / "b.jsonl", [{**rows[0], "label": name} for name in (huge, "2")])).classes == (huge, "2")
     rows[0]["label"] = "x"
     assert scan(put(tmp_path / "b.csv", rows)).classes == ("-1", "0", "11", "2", "9", "x")
     rows[0]["label"] = "010"

@@ -223,12 +223,23 @@ def test_one_text_is_refused_where_others_are_answered(stand: Stand, tmp_path: P
     asked = len(stand.asked)
     replayed = asking(stand, tries=1).remembering(tmp_path, ask=False)
     assert replayed.children(SAMPLES[1:2], rngs(1)) == [child] and len(stand.asked) == asked
+    spent = total((tmp_path / "ledger.jsonl").read_text())
     stand.script = [(401, {}, "who are you")]
     with pytest.raises(UsageError, match="status 401"):
         method.rewrite(SAMPLES[2:3], rngs(1))
+    assert total((tmp_path / "ledger.jsonl").read_text()) == Cost(spent.requests + 1, spent.read, spent.written)
+    assert (spent.read, spent.written) == (50, 10)  # of the text that was answered
+
+
+def test_an_error_with_a_good_status_is_asked_again(stand: Stand, tmp_path: Path) -> None:
+    stand.script = [(200, {}, json.dumps({"error": {"code": 429, "message": "busy"}}))]
+    child = asking(stand, backoff=0.0).remembering(tmp_path).children(SAMPLES[:1], rngs(1))[0]
+    assert "indeed" in child.sample.content and len(stand.asked) == 2
+    assert total((tmp_path / "ledger.jsonl").read_text()) == Cost(2, 50, 10)
 
 
 def test_texts_in_answers(stand: Stand) -> None:
+    assert text_in('{"text": "line one\nline two"}') == "line one\nline two"  # a break that should be escaped
     assert text_in('Sure! ```json\n{"text": " a {b} "}\n``` bye') == "a {b}"
     assert text_in('{not json} {"text": "c"}') == "c"
     assert text_in("") == text_in("{}") == ""

@@ -38,6 +38,7 @@ def fitted(lm: CausalLM) -> LmGenerate:
 
 
 def test_what_was_learned_by_heart_comes_back(fitted: LmGenerate) -> None:
+    assert fitted.told() == []
     """All that it writes are the 50 texts, each under its own label, and it writes many of them."""
     children = fitted.children(SAMPLES, rngs(50))
     labels = {sample.content: sample.target for sample in SAMPLES}
@@ -96,6 +97,8 @@ def test_more_tokens_than_the_network_has_positions(tmp_path: Any) -> None:
     long = [Sample(f"row {i}", " ".join([sample.content] * 20), "a") for i, sample in enumerate(SAMPLES[:4])]
     method = LmGenerate(lm=lm, most=300, updates=2).fit(long, rngs(1)[0])
     assert method.longest_ == 32 and len(method.rewrite(long[:2], rngs(2))) == 2
+    assert "4 of 4 texts are longer than 32 tokens" in method.told()[0]
+    assert LmGenerate(lm=lm).load(method.state()).told() == method.told()
 
 
 def test_laws(lm: CausalLM) -> None:

@@ -268,3 +268,11 @@ def test_no_word_of_another_script_comes() -> None:
     *same, mixed = (child.content for child in MaskedWords(lm=BERT, share=1.0).rewrite(samples, generators(4)))
     assert same == list(texts[:3])
     assert mixed != texts[3] and "फिल्म" in mixed and mixed.isascii() is False
+
+
+@pytest.mark.parametrize("letters", ["日本語文字", "abcde"])
+def test_models_of_characters_corrupt_with_characters_or_the_mask(letters: str) -> None:
+    lm = model("bert", [" ".join(letters)])
+    samples = [Sample(str(i), letters, "a") for i in range(6)]
+    children = Ssmba(lm=lm, share=1.0, random=0.5).children(samples, generators(6))
+    assert [type(child.sample.content) for child in children] == [str] * 6

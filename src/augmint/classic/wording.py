@@ -120,7 +120,9 @@ def punctuation(words: Words, share: float, rng: np.random.Generator) -> list[Ed
     gaps = (range(*words.gap(word)) for word in range(len(words) + 1))
     marks = [at for gap in gaps for at in gap if unicodedata.category(text[at])[0] == "P"]
     able = [at for at in marks if not words.touched(at, at + 1)]
-    return [Edit(at, at + 1, "") for at in sorted(_some(able, count(len(able), share), rng))]
+    out = sorted(_some(able, count(len(able), share), rng))
+    left = "".join(character for at, character in enumerate(text) if at not in set(out))
+    return [Edit(at, at + 1, "") for at in out] if left.strip() else []
 
 
 def share_known(texts: Sequence[str], thesaurus: Thesaurus | None) -> float:

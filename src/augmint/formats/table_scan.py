@@ -222,7 +222,7 @@ class TableScan:
         if not (self.root.is_dir() and path.is_file()):
             own = list(self.names)
             others = set(self.rows.classes) - set(own)
-            numbers = all(re.fullmatch("0|-?[1-9][0-9]*", name) for name in others)
+            numbers = all(re.fullmatch("0|-?[1-9][0-9]{0,17}", name) for name in others)
             return (*own, *sorted(others, key=int if numbers else str))
         listed = read_classes(path)
         odd = sorted(set(self.rows.classes) - set(listed))

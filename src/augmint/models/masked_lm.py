@@ -43,6 +43,13 @@ PLACES = 128
 """Places that the decoder is applied to at a time, always so many: 64 cost half as much again for each."""
 
 
+def _mark_of(tokens: Sequence[str]) -> str:
+    """What tells whether a token goes on from the one before it: the mark that most have. GPT-2 has "####", too."""
+    counts = {mark: sum(t.startswith(mark) and t != mark for t in tokens) for mark in ("##", "Ġ", "▁")}
+    mark = max(counts, key=lambda mark: counts[mark])
+    return mark if counts[mark] else ""
+
+
 @dataclass(frozen=True, eq=False)
 class MaskedLM:
     """A masked language model and its tokenizer.
@@ -102,7 +109,7 @@ class MaskedLM:
         """
         vocabulary = int(self.net.get_output_embeddings().weight.shape[0])
         tokens = self.tokenizer.convert_ids_to_tokens(list(range(min(len(self.tokenizer), vocabulary))))
-        mark = next((mark for mark in ("##", "Ġ", "▁") if any(t.startswith(mark) and t != mark for t in tokens)), "")
+        mark = _mark_of(tokens)
         special = set(self.tokenizer.all_special_tokens)
         words = [
             "" if token in special or (token.startswith(mark) == (mark == "##") and mark) else self._said(token, mark)

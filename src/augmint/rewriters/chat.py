@@ -126,6 +126,9 @@ class Server:
             before()
             try:
                 return self._once(body)
+            except UsageError:
+                free()
+                raise
             except _AgainError as again:
                 why = again.why
                 if again.free:
@@ -156,17 +159,22 @@ class Server:
             raise _AgainError(f"{type(error).__name__}: {error}", free=isinstance(reason, _NOBODY)) from error
         except (ValueError, RecursionError) as error:
             raise _AgainError("an answer that is not JSON") from error
+        if isinstance(found, dict) and found.get("error") and "choices" not in found:  # some gateways' status is 200
+            raise _AgainError(self._without_key(f"an error for an answer: {found['error']}")[:200], free=True)
         if isinstance(found, dict):
             return found
         raise _AgainError("an answer that is no JSON object")
+
+    def _without_key(self, told: str) -> str:
+        """What a server said; some repeat the key that they refuse."""
+        return told.replace(os.environ[self.key_env], "***") if self.key_env else told
 
     def _refused(self, error: urllib.error.HTTPError) -> Exception:
         try:
             told = error.read(4096).decode("utf8", "replace").strip()  # more than is told: no part of a key stays
         except (OSError, http.client.HTTPException):
             told = ""
-        if self.key_env:  # some servers repeat the key that they refuse
-            told = told.replace(os.environ[self.key_env], "***")
+        told = self._without_key(told)
         if error.code in AGAIN or error.code >= 500:
             wait = _seconds(error.headers.get("Retry-After"))
             return _AgainError(f"status {error.code} {told}"[:200], wait, free=True)

@@ -170,8 +170,9 @@ class Endpoint(Rewording):
         except UsageError as error:
             if error.code != "text-refused" or not self._answers.some():
                 raise
-            answer = {REFUSED: error.got, "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
-        self._ledger.book(_cost(answer, largest).minus(largest))
+            answer = {REFUSED: error.got}
+        else:
+            self._ledger.book(_cost(answer, largest).minus(largest))
         self._answers.put(request, answer)
         return answer
 
@@ -201,7 +202,7 @@ def text_in(content: str) -> str:
     while (start := answered.find("{", at)) >= 0:
         at = start + 1
         try:
-            answer, at = json.JSONDecoder().raw_decode(answered, start)
+            answer, at = json.JSONDecoder(strict=False).raw_decode(answered, start)
         except ValueError:
             continue
         except RecursionError:

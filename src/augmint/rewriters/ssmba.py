@@ -78,8 +78,14 @@ class Ssmba(Rewording):
         slots, rng = draft.slots, draft.rng
         able = slots.wordy if self.function_words else slots.plain or slots.wordy
         draft.any_word = self.function_words or not slots.plain
-        others = np.flatnonzero(allowed(self.lm.words, draft.any_word))
+        others = self._others(draft.any_word)
         for i in rng.permutation(len(able))[: count(self.share, len(slots.words))].tolist():
             kind, other = float(rng.random()), int(others[rng.integers(len(others))])
             shown = slots.cells[able[i]] if kind < self.keep else [other]
             draft.hidden[able[i]] = shown if kind < self.keep + self.random else [self.lm.mask]
+
+    def _others(self, any_word: bool) -> Any:
+        """Tokens that may stand for another word; of models without words characters, else the mask."""
+        own = np.flatnonzero(allowed(self.lm.words, any_word))
+        own = own if len(own) else np.flatnonzero(allowed(self.lm.words, any_word, spaceless=True))
+        return own if len(own) else np.array([self.lm.mask])

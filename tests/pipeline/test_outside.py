@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import augmint as am
-from augmint.core.errors import DataError
+from augmint.core.errors import DataError, RunError, UsageError
 from augmint.pipeline.replay import replay
 from augmint.pipeline.verify import verify
 
@@ -40,7 +40,12 @@ def test_a_run_with_an_endpoint(tmp_path: Path) -> None:
     thread.start()
     options = {"url": f"http://127.0.0.1:{server.server_port}/v1", "model": "tiny"}
     out = tmp_path / "out"
-    am.augment(data, out, method="endpoint", method_options=options, gates=[])
+    with pytest.raises(RunError, match="max_requests"):
+        am.augment(data, out, method="endpoint", method_options={**options, "max_requests": 2}, gates=[])
+    assert len(asked) == 2
+    with pytest.raises(UsageError, match="holds another run"):  # what it asks is not how it asks
+        am.augment(data, out, method="endpoint", method_options={**options, "temperature": 0.5}, gates=[])
+    am.augment(data, out, method="endpoint", method_options={**options, "max_requests": 6, "retries": 1}, gates=[])
     server.shutdown()
     server.server_close()
     thread.join()

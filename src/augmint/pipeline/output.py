@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from augmint.core.errors import UsageError
@@ -67,7 +67,11 @@ def remove_earlier(out: Path, names: Sequence[str] = OURS, keep: str = "") -> No
 
 @contextlib.contextmanager
 def opened(
-    manifest: Manifest, identity: Mapping[str, object], fresh: bool, names: Sequence[str] = OURS
+    manifest: Manifest,
+    identity: Mapping[str, object],
+    fresh: bool,
+    names: Sequence[str] = OURS,
+    manner: Collection[str] = (),
 ) -> Iterator[None]:
     """An output folder, locked and known to hold what ``identity`` says.
 
@@ -76,6 +80,7 @@ def opened(
         identity: what it is the result of; its "command" is the one that writes it, ``run`` where it has none.
         fresh: remove the ``names`` of an earlier one first.
         names: at the top of the folder, that are ours.
+        manner: options of the method in which an earlier one may differ.
     """
     try:
         manifest.out.mkdir(parents=True, exist_ok=True)
@@ -87,7 +92,7 @@ def opened(
         refuse_other_command(manifest, str(identity.get("command", "run")))
         if fresh:
             remove_earlier(manifest.out, names)
-        compare_identity(manifest, identity)
+        compare_identity(manifest, identity, manner)
         manifest.open()
         manifest.write(manifest.home / "plan.json", (dump_json(identity) + "\n").encode())
         yield
@@ -118,12 +123,12 @@ def _stored_identity(manifest: Manifest) -> dict[str, object] | None:
     return found
 
 
-def compare_identity(manifest: Manifest, identity: Mapping[str, object]) -> None:
-    """Refuse to continue a run of another plan, data set or version."""
-    before = _stored_identity(manifest)
-    if before is None:
+def compare_identity(manifest: Manifest, identity: Mapping[str, object], manner: Collection[str] = ()) -> None:
+    """Refuse to continue a run of another plan, data set or version; options in ``manner`` may differ."""
+    stored = _stored_identity(manifest)
+    if stored is None:
         return
-    now = json.loads(dump_json(identity))
+    before, now = _without(stored, manner), _without(json.loads(dump_json(identity)), manner)
     changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if changed:
         lines = "; ".join(f"{key}: {_short(before.get(key))} -> {_short(now.get(key))}" for key in changed)
@@ -133,6 +138,14 @@ def compare_identity(manifest: Manifest, identity: Mapping[str, object]) -> None
             do="use another -o, or --fresh to throw the earlier run away",
             code="other-run",
         )
+
+
+def _without(identity: Mapping[str, object], manner: Collection[str]) -> dict[str, object]:
+    """The same, without these options of the method."""
+    options = identity.get("method_options")
+    if not isinstance(options, dict):
+        return dict(identity)
+    return {**identity, "method_options": {name: value for name, value in options.items() if name not in manner}}
 
 
 def _short(value: object) -> str:

@@ -147,7 +147,7 @@ def prepare(
     setup = survey(plan, inputs, manifest, device)
     check_folder(manifest.out, inputs)
     tell(setup, progress)
-    with opened(manifest, identity(setup), fresh):
+    with opened(manifest, identity(setup), fresh, manner=setup.plan.manner):
         check_inputs(setup)
         yield setup
 

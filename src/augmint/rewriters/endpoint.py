@@ -63,6 +63,10 @@ class Endpoint(Rewording):
     """
 
     outside: ClassVar[bool] = True
+    manner: ClassVar[frozenset[str]] = frozenset(
+        {"key_env", "timeout", "retries", "backoff", "parallel"}
+        | {"max_requests", "max_tokens", "max_money", "price_read", "price_written"}
+    )
 
     url: str = ""
     model: str = ""

@@ -76,6 +76,10 @@ class OneStream(Right):
         return [self.child(sample, rngs[0]) for sample in samples]
 
 
+class Fickle(Right):
+    changeable = frozenset({"speed"})
+
+
 class Short(Right):
     def rewrite(self, samples, rngs):
         return super().rewrite(samples, rngs)[1:]
@@ -93,6 +97,7 @@ class Short(Right):
         (Remembers, "the same bytes"),
         (OneStream, "neighbours"),
         (Short, "one child for each"),
+        (Fickle, "what may change is an option"),
         (object, "is a Rewriter"),
     ],
 )

@@ -38,8 +38,8 @@ def fitted(lm: CausalLM) -> LmGenerate:
 
 
 def test_what_was_learned_by_heart_comes_back(fitted: LmGenerate) -> None:
-    assert fitted.told() == []
     """All that it writes are the 50 texts, each under its own label, and it writes many of them."""
+    assert fitted.told() == []
     children = fitted.children(SAMPLES, rngs(50))
     labels = {sample.content: sample.target for sample in SAMPLES}
     assert Counter(child.note for child in children)[""] >= 49

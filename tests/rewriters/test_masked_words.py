@@ -275,4 +275,6 @@ def test_models_of_characters_corrupt_with_characters_or_the_mask(letters: str) 
     lm = model("bert", [" ".join(letters)])
     samples = [Sample(str(i), letters, "a") for i in range(6)]
     children = Ssmba(lm=lm, share=1.0, random=0.5).children(samples, generators(6))
-    assert [type(child.sample.content) for child in children] == [str] * 6
+    made = [child.sample.content for child in children]
+    assert [type(text) for text in made] == [str] * 6
+    assert all(len(text) == 5 and set(text) <= set(letters) for text in made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,6 +17,8 @@ def check_rewriter(make: Callable[[], Rewriter], samples: Sequence[Sample]) -> N
     """The laws of a method on samples, on at least two samples of the caller's, which should differ in form."""
     check_config(make, Rewriter)
     rewriter = make()
+    options = {f.name for f in dataclasses.fields(rewriter) if f.init}  # type: ignore[arg-type]
+    law(rewriter.changeable <= options, "what may change is an option", repr(sorted(rewriter.changeable - options)))
     with watched(list(samples)):
         law(rewriter.fit(samples, _generator()) is rewriter, "fit returns self")
     with watched(list(samples)):

@@ -121,8 +121,8 @@ def punctuation(words: Words, share: float, rng: np.random.Generator) -> list[Ed
     marks = [at for gap in gaps for at in gap if unicodedata.category(text[at])[0] == "P"]
     able = [at for at in marks if not words.touched(at, at + 1)]
     out = sorted(_some(able, count(len(able), share), rng))
-    left = "".join(character for at, character in enumerate(text) if at not in set(out))
-    return [Edit(at, at + 1, "") for at in out] if left.strip() else []
+    alone = len(out) == len("".join(text.split()))  # a text of marks alone would be empty
+    return [] if alone else [Edit(at, at + 1, "") for at in out]
 
 
 def share_known(texts: Sequence[str], thesaurus: Thesaurus | None) -> float:

@@ -165,14 +165,14 @@ class Rewriter(Stateful):
             no model. A class with kinds has a field ``lm`` (``None`` until the pipeline fills it, never configuration).
         further_models: of options that name another model, the field (like ``lm``) that it is handed over in.
         outside: whether it asks someone whose answers cannot be computed again.
-        manner: options on how it asks outside, on which no child depends: a run that goes on may have others.
+        changeable: options on how it asks outside, on which no child depends: a run that goes on may have others.
     """
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"image"})
     model_kinds: ClassVar[frozenset[str]] = frozenset()
     further_models: ClassVar[Mapping[str, str]] = {}
     outside: ClassVar[bool] = False
-    manner: ClassVar[frozenset[str]] = frozenset()
+    changeable: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def fit(self, samples: Sequence[Sample], rng: np.random.Generator) -> Self:

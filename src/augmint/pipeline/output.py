@@ -71,7 +71,7 @@ def opened(
     identity: Mapping[str, object],
     fresh: bool,
     names: Sequence[str] = OURS,
-    manner: Collection[str] = (),
+    changeable: Collection[str] = (),
 ) -> Iterator[None]:
     """An output folder, locked and known to hold what ``identity`` says.
 
@@ -80,7 +80,7 @@ def opened(
         identity: what it is the result of; its "command" is the one that writes it, ``run`` where it has none.
         fresh: remove the ``names`` of an earlier one first.
         names: at the top of the folder, that are ours.
-        manner: options of the method in which an earlier one may differ.
+        changeable: options of the method in which an earlier one may differ.
     """
     try:
         manifest.out.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def opened(
         refuse_other_command(manifest, str(identity.get("command", "run")))
         if fresh:
             remove_earlier(manifest.out, names)
-        compare_identity(manifest, identity, manner)
+        compare_identity(manifest, identity, changeable)
         manifest.open()
         manifest.write(manifest.home / "plan.json", (dump_json(identity) + "\n").encode())
         yield
@@ -123,12 +123,12 @@ def _stored_identity(manifest: Manifest) -> dict[str, object] | None:
     return found
 
 
-def compare_identity(manifest: Manifest, identity: Mapping[str, object], manner: Collection[str] = ()) -> None:
-    """Refuse to continue a run of another plan, data set or version; options in ``manner`` may differ."""
+def compare_identity(manifest: Manifest, identity: Mapping[str, object], changeable: Collection[str] = ()) -> None:
+    """Refuse to continue a run of another plan, data set or version; options in ``changeable`` may differ."""
     stored = _stored_identity(manifest)
     if stored is None:
         return
-    before, now = _without(stored, manner), _without(json.loads(dump_json(identity)), manner)
+    before, now = _without(stored, changeable), _without(json.loads(dump_json(identity)), changeable)
     changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if changed:
         lines = "; ".join(f"{key}: {_short(before.get(key))} -> {_short(now.get(key))}" for key in changed)
@@ -140,12 +140,12 @@ def compare_identity(manifest: Manifest, identity: Mapping[str, object], manner:
         )
 
 
-def _without(identity: Mapping[str, object], manner: Collection[str]) -> dict[str, object]:
+def _without(identity: Mapping[str, object], changeable: Collection[str]) -> dict[str, object]:
     """The same, without these options of the method."""
     options = identity.get("method_options")
     if not isinstance(options, dict):
         return dict(identity)
-    return {**identity, "method_options": {name: value for name, value in options.items() if name not in manner}}
+    return {**identity, "method_options": {name: value for name, value in options.items() if name not in changeable}}
 
 
 def _short(value: object) -> str:

@@ -151,10 +151,10 @@ class Plan:
         return {field_: self.method_options[option] for option, field_ in wanted if self.method_options.get(option)}
 
     @property
-    def manner(self) -> frozenset[str]:
+    def changeable(self) -> frozenset[str]:
         """Options of the method that a run may change when it goes on: no child depends on them."""
         found = method_class(self.method)
-        return found.manner if issubclass(found, Rewriter) else frozenset()
+        return found.changeable if issubclass(found, Rewriter) else frozenset()
 
     @property
     def uses(self) -> frozenset[str]:

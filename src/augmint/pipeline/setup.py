@@ -147,7 +147,7 @@ def prepare(
     setup = survey(plan, inputs, manifest, device)
     check_folder(manifest.out, inputs)
     tell(setup, progress)
-    with opened(manifest, identity(setup), fresh, manner=setup.plan.manner):
+    with opened(manifest, identity(setup), fresh, changeable=setup.plan.changeable):
         check_inputs(setup)
         yield setup
 

@@ -114,8 +114,8 @@ class Server:
         Args:
             body: of the request.
             before: called before it is sent, each time; what it raises is raised.
-            free: called after an attempt that nobody charges for: the server's status said that it failed, or there
-                was no server.
+            free: called after an attempt that nobody charges for: the server said that it failed or is refused, or
+                there was no server.
 
         Raises:
             UsageError: the question is refused; code ``text-refused`` for a status that may be about this text alone.
@@ -159,11 +159,11 @@ class Server:
             raise _AgainError(f"{type(error).__name__}: {error}", free=isinstance(reason, _NOBODY)) from error
         except (ValueError, RecursionError) as error:
             raise _AgainError("an answer that is not JSON") from error
-        if isinstance(found, dict) and found.get("error") and "choices" not in found:  # some gateways' status is 200
+        if not isinstance(found, dict):
+            raise _AgainError("an answer that is no JSON object")
+        if found.get("error") and "choices" not in found:  # some gateways' status is 200
             raise _AgainError(self._without_key(f"an error for an answer: {found['error']}")[:200], free=True)
-        if isinstance(found, dict):
-            return found
-        raise _AgainError("an answer that is no JSON object")
+        return found
 
     def _without_key(self, told: str) -> str:
         """What a server said; some repeat the key that they refuse."""

@@ -63,7 +63,7 @@ class Endpoint(Rewording):
     """
 
     outside: ClassVar[bool] = True
-    manner: ClassVar[frozenset[str]] = frozenset(
+    changeable: ClassVar[frozenset[str]] = frozenset(
         {"key_env", "timeout", "retries", "backoff", "parallel"}
         | {"max_requests", "max_tokens", "max_money", "price_read", "price_written"}
     )

@@ -42,7 +42,7 @@ class LmGenerate(Generating):
         lm: GPT-2 or one like it.
         learned_: what the fit changed.
         longest_: tokens of the longest real text, label included.
-        long_: (3,) texts that were cut, of how many, and to how many tokens.
+        cut_: (2,) texts that were cut, to ``longest_`` tokens, of how many.
     """
 
     model_kinds: ClassVar[frozenset[str]] = frozenset({"causal-lm"})
@@ -60,7 +60,7 @@ class LmGenerate(Generating):
     lm: Any = field(default=None, repr=False)
     learned_: State = field(init=False, repr=False, default_factory=dict)
     longest_: int = field(init=False, default=0)
-    long_: I64 = field(init=False, default_factory=lambda: np.zeros(3, np.int64))
+    cut_: I64 = field(init=False, repr=False, default_factory=lambda: np.zeros(2, np.int64))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,9 +83,9 @@ class LmGenerate(Generating):
             raise UsageError(
                 "no text with a label", expected="labelled texts to learn from", do="give the data", code="no-rows"
             )
-        most, rows = min(self.most, self.lm.longest), self.lm.tokens(lines, ended=True)
-        self.long_ = np.array([sum(len(row) > most for row in rows), len(rows), most])
-        rows = [row[:most] for row in rows]
+        most, whole = min(self.most, self.lm.longest), self.lm.tokens(lines, ended=True)
+        self.cut_ = np.array([sum(len(row) > most for row in whole), len(whole)], np.int64)
+        rows = [row[:most] for row in whole]
         self.longest_ = max(map(len, rows))
         self.learned_ = self.lm.tune(rows, rng, updates=self.updates, batch=self.batch, rate=self.rate, rank=self.rank)
         self._fitted = self.lm.with_learned(self.learned_)
@@ -109,24 +109,24 @@ class LmGenerate(Generating):
 
     def told(self) -> list[str]:
         """That texts were cut, so that the model learned no end from them."""
-        cut, texts, most = self.long_.tolist()
+        cut, texts = self.cut_.tolist()
         if not cut:
             return []
-        return [f"warning: {cut} of {texts} texts are longer than {most} tokens; no end is learned from these, and "
-                "what has no end is not taken: raise the option most"]  # fmt: skip
+        return [f"warning: {cut} of {texts} texts are longer than {self.longest_} tokens; no end is learned from "
+                "these, and what has no end is not taken: raise the option most"]  # fmt: skip
 
     def _prompt(self, sample: Sample) -> str:
         return f"{sample.target}{self.separator}"
 
     def state(self) -> State:
-        """What was learned, and the length of the longest text."""
+        """What was learned, the length of the longest text, and how many were cut."""
         learned = {f"lm.{name}": a for name, a in self.learned_.items()}
-        return {"longest": np.array([self.longest_]), "long": self.long_, **learned}
+        return {"longest": np.array([self.longest_]), "cut": self.cut_, **learned}
 
     def load(self, state: State) -> Self:
         """Take a state made by :meth:`state`."""
         self.longest_ = int(state["longest"][0])
-        self.long_ = state.get("long", np.zeros(3, np.int64))  # runs of earlier versions have none
+        self.cut_ = state.get("cut", np.zeros(2, np.int64))  # runs of earlier versions have none
         self.learned_ = {name.removeprefix("lm."): a for name, a in state.items() if name.startswith("lm.")}
         self._fitted = None
         return self

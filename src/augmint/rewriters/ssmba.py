@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from augmint.core.types import I64
 from augmint.rewriters.choosing import Chance
 from augmint.rewriters.filling import Draft, allowed, fill
 from augmint.rewriters.generating import Piece, Proposal, Rewording
@@ -84,8 +85,10 @@ class Ssmba(Rewording):
             shown = slots.cells[able[i]] if kind < self.keep else [other]
             draft.hidden[able[i]] = shown if kind < self.keep + self.random else [self.lm.mask]
 
-    def _others(self, any_word: bool) -> Any:
+    def _others(self, any_word: bool) -> I64:
         """Tokens that may stand for another word; of models without words characters, else the mask."""
-        own = np.flatnonzero(allowed(self.lm.words, any_word))
-        own = own if len(own) else np.flatnonzero(allowed(self.lm.words, any_word, spaceless=True))
-        return own if len(own) else np.array([self.lm.mask])
+        for spaceless in (False, True):
+            found = np.flatnonzero(allowed(self.lm.words, any_word, spaceless=spaceless))
+            if len(found):
+                return found
+        return np.array([self.lm.mask])
